@@ -17,7 +17,8 @@ class Error : public std::runtime_error {
     internal,  ///< A broken promise inside mynah: a defect.
   };
 
-  /// place: file, row, column, tensor or operation name. problem: one sentence without a full stop. remedy may be empty.
+  /// place: file, row, column, tensor or operation name. problem: one sentence without a full stop. remedy may be
+  /// empty.
   Error(Cause cause, std::string place, std::string problem, std::string remedy = {})
       : std::runtime_error(place + ": " + problem + (remedy.empty() ? std::string{} : "\n" + remedy)),
         cause_(cause),

@@ -48,6 +48,11 @@ struct MatrixView {
   }
 };
 
+template <class T, class U>
+constexpr bool same_shape(MatrixView<T> a, MatrixView<U> b) {
+  return a.rows == b.rows && a.columns == b.columns;
+}
+
 using Vector = VectorView<float>;
 using ConstVector = VectorView<const float>;
 using Matrix = MatrixView<float>;

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "kernels/operation.h"
+
+namespace mynah::kernels {
+
+/// x_i = value. x [n].
+void fill(Stream& stream, Vector x, float value);
+
+/// y = y + x: the gradient of a value that is used more than once. x, y [rows, columns]; they may not overlap.
+void add(Stream& stream, ConstMatrix x, Matrix y);
+
+/// y = x. x, y [rows, columns], strides may differ; they may not overlap.
+void copy(Stream& stream, ConstMatrix x, Matrix y);
+
+/// counter[0] = counter[0] + amount: steps and positions that a recorded plan counts in device memory.
+void advance(Stream& stream, Index* counter, Index amount);
+
+/// Every counter becomes `value`. counters [n] in device memory.
+void set_counters(Stream& stream, VectorView<Index> counters, Index value);
+
+MYNAH_CUDA_TWIN(fill)
+MYNAH_CUDA_TWIN(add)
+MYNAH_CUDA_TWIN(copy)
+MYNAH_CUDA_TWIN(advance)
+MYNAH_CUDA_TWIN(set_counters)
+
+namespace eigen {
+template <class Scalar>
+void fill(Stream&, VectorView<Scalar> x, Scalar value);
+template <class Scalar>
+void add(Stream&, MatrixView<const Scalar> x, MatrixView<Scalar> y);
+template <class Scalar>
+void copy(Stream&, MatrixView<const Scalar> x, MatrixView<Scalar> y);
+void advance(Stream&, Index* counter, Index amount);
+void set_counters(Stream&, VectorView<Index> counters, Index value);
+}  // namespace eigen
+
+}  // namespace mynah::kernels

@@ -1,0 +1,20 @@
+#include "kernels/gather.h"
+
+namespace mynah::kernels {
+
+void gather_rows(Stream& stream, ConstMatrix source, ConstLabels rows, const Index* first, Matrix out) {
+  require(source.columns == out.columns, "gather_rows", "out [count, columns] for source [source_rows, columns]");
+  require(out.rows <= rows.size, "gather_rows", "no more rows in out than row numbers");
+  if (out.empty()) return;
+  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(gather_rows, stream, source, rows, first, out);
+  eigen::gather_rows<float>(stream, source, rows, first, out);
+}
+
+void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const Index* first, Labels out) {
+  require(out.size <= rows.size, "gather_labels", "no more labels in out than row numbers");
+  if (out.empty()) return;
+  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(gather_labels, stream, source, rows, first, out);
+  eigen::gather_labels(stream, source, rows, first, out);
+}
+
+}  // namespace mynah::kernels

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "kernels/operation.h"
+
+namespace mynah::kernels {
+
+/// out_i = source[rows[first + i]] for i in [0, out.rows)
+///
+/// source [source_rows, columns], rows: row numbers in [0, source_rows) (not checked), out [count, columns].
+/// first: one Index in device memory (so that a recorded plan walks through an epoch), or null for 0;
+/// first + count <= rows.size. out may not overlap source.
+void gather_rows(Stream& stream, ConstMatrix source, ConstLabels rows, const Index* first, Matrix out);
+
+/// The same for class indices: out_i = source[rows[first + i]]. source [source_rows], out [count].
+void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const Index* first, Labels out);
+
+MYNAH_CUDA_TWIN(gather_rows)
+MYNAH_CUDA_TWIN(gather_labels)
+
+namespace eigen {
+template <class Scalar>
+void gather_rows(Stream&, MatrixView<const Scalar> source, ConstLabels rows, const Index* first,
+                 MatrixView<Scalar> out);
+void gather_labels(Stream&, ConstLabels source, ConstLabels rows, const Index* first, Labels out);
+}  // namespace eigen
+
+}  // namespace mynah::kernels
