@@ -1,0 +1,47 @@
+#include "engine/graph.h"
+
+#include "kernels/error.h"
+
+namespace mynah {
+
+Value Graph::input(Index columns) {
+  if (columns < 1) {
+    throw input_error("network input", "has " + std::to_string(columns) + " columns", "give it at least 1");
+  }
+  nodes_.push_back({"", nullptr, {}, columns});
+  return {static_cast<int>(nodes_.size()) - 1};
+}
+
+Value Graph::add(std::string name, std::shared_ptr<const Layer> layer, std::vector<Value> inputs) {
+  if (layer == nullptr) throw input_error("layer '" + name + "'", "is null");
+  if (name.empty())
+    throw input_error("layer of kind " + layer->kind(), "has no name", "names prefix the tensors' names");
+  for (const Node& other : nodes_) {
+    if (other.name == name) throw input_error("layer '" + name + "'", "stands in the network already", "rename one");
+  }
+  Node node{std::move(name), std::move(layer), std::move(inputs), 0};
+  for (const Value input : node.inputs) {
+    if (input.index < 0 || input.index >= static_cast<int>(nodes_.size())) {
+      throw input_error("layer '" + node.name + "'", "uses a value that is not in this graph",
+                        "use the values that this graph's input() and add() returned");
+    }
+  }
+  node.columns = node.layer->output_columns(input_columns(node));
+  nodes_.push_back(std::move(node));
+  return {static_cast<int>(nodes_.size()) - 1};
+}
+
+const Graph::Node& Graph::node(Value value) const {
+  if (value.index < 0 || value.index >= static_cast<int>(nodes_.size())) {
+    throw Error(Error::Cause::internal, "graph", "no value " + std::to_string(value.index));
+  }
+  return nodes_[static_cast<std::size_t>(value.index)];
+}
+
+std::vector<Index> Graph::input_columns(const Node& node) const {
+  std::vector<Index> columns;
+  for (const Value input : node.inputs) columns.push_back(this->columns(input));
+  return columns;
+}
+
+}  // namespace mynah
