@@ -4,12 +4,13 @@
 
 namespace mynah::kernels {
 
-/// Constants of Adam that do not change while training runs.
+/// Constants of Adam that do not change while training runs: in double, so that 1 - β2 is right to the last bit of a
+/// float (1 - 0.999f is not: it is off by 1.3e-5 of itself); each coefficient is rounded to the scalar once.
 struct AdamOptions {
-  float beta1 = 0.9f;
-  float beta2 = 0.999f;
-  float epsilon = 1e-8f;      ///< Added to sqrt(v̂), as PyTorch does.
-  float weight_decay = 0.0f;  ///< 0: none.
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;      ///< Added to sqrt(v̂), as PyTorch does.
+  double weight_decay = 0.0;  ///< 0: none.
   bool decoupled = false;     ///< true: AdamW (Loshchilov and Hutter 2019); false: L2 added to the gradient.
 };
 

@@ -1,0 +1,29 @@
+#include "kernels/gather.h"
+
+#include "kernels/eigen/map.h"
+
+namespace mynah::kernels::eigen {
+namespace {
+
+ConstLabels chosen_rows(ConstLabels rows, const Index* first, Index count) {
+  return {rows.data + (first == nullptr ? 0 : first[0]), count};
+}
+
+}  // namespace
+
+template <class Scalar>
+void gather_rows(Stream&, MatrixView<const Scalar> source, ConstLabels rows, const Index* first,
+                 MatrixView<Scalar> out) {
+  const ConstLabels chosen = chosen_rows(rows, first, out.rows);
+  for (Index i = 0; i < out.rows; ++i) map(out.row(i)) = map(source.row(chosen.data[i]));
+}
+
+void gather_labels(Stream&, ConstLabels source, ConstLabels rows, const Index* first, Labels out) {
+  const ConstLabels chosen = chosen_rows(rows, first, out.size);
+  for (Index i = 0; i < out.size; ++i) out.data[i] = source.data[chosen.data[i]];
+}
+
+template void gather_rows(Stream&, MatrixView<const float>, ConstLabels, const Index*, MatrixView<float>);
+template void gather_rows(Stream&, MatrixView<const double>, ConstLabels, const Index*, MatrixView<double>);
+
+}  // namespace mynah::kernels::eigen
