@@ -5,7 +5,6 @@
 
 #include "kernels/host_device.h"
 #include "kernels/philox.h"
-#include "kernels/view.h"
 
 namespace mynah {
 
@@ -41,49 +40,6 @@ MYNAH_HOST_DEVICE inline float scaled_normal(float z, float mean, float deviatio
 MYNAH_HOST_DEVICE inline void normals_of_block(PhiloxBlock block, float z[4]) {
   unit_normals(block.x, block.y, &z[0], &z[1]);
   unit_normals(block.z, block.w, &z[2], &z[3]);
-}
-
-constexpr std::uint32_t feistel_rounds = 6;
-
-/// Half the smallest even number of bits (2 at least) that holds 0 ... n-1; n <= 2³¹ - 1.
-MYNAH_HOST_DEVICE inline std::uint32_t feistel_half_bits(Index n) {
-  std::uint32_t half = 1;
-  while ((Index{1} << (2 * half)) < n) ++half;
-  return half;
-}
-
-/// The position, among the words of a permutation's stream, of round `round`'s function at `half_word` (below 2¹⁶).
-MYNAH_HOST_DEVICE inline std::uint32_t feistel_word_index(std::uint32_t round, std::uint32_t half_word) {
-  return (round << 16) | half_word;
-}
-
-/// The round function, drawn when it is asked for. (The CPU twin reads it from a table instead.)
-struct FeistelRoundFunction {
-  RandomKey key;
-  std::uint64_t step;
-  MYNAH_HOST_DEVICE std::uint32_t operator()(std::uint32_t round, std::uint32_t half_word) const {
-    return random_word(key, step, feistel_word_index(round, half_word));
-  }
-};
-
-/// Where element `index` of 0 ... n-1 goes: the network is applied until the result lies below n.
-/// round_function(round, half_word) is any 32-bit word; its lowest half_bits bits are used.
-template <class RoundFunction>
-MYNAH_HOST_DEVICE inline std::uint32_t feistel_permuted(std::uint32_t index, std::uint32_t n, std::uint32_t half_bits,
-                                                        const RoundFunction& round_function) {
-  const std::uint32_t mask = (1u << half_bits) - 1u;
-  std::uint32_t value = index;
-  do {
-    std::uint32_t left = value >> half_bits;
-    std::uint32_t right = value & mask;
-    for (std::uint32_t round = 0; round < feistel_rounds; ++round) {
-      const std::uint32_t next = left ^ (round_function(round, right) & mask);
-      left = right;
-      right = next;
-    }
-    value = (left << half_bits) | right;
-  } while (value >= n);
-  return value;
 }
 
 }  // namespace mynah

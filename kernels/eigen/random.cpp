@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/random_numbers.h"
+#include "kernels/permutation.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -20,16 +20,17 @@ void for_each_block(RandomKey key, std::uint64_t step, Index n, const Element& e
   }
 }
 
-/// The round functions of a permutation, drawn once for all elements: 6 * 2^half_bits words, while the permutation has
-/// more than 4^(half_bits - 1) elements of 6 look-ups and more each.
-class FeistelTables {
+/// The words of a permutation, drawn once for all elements: 6 * 2^half_bits of them, where more than 4^(half_bits - 1)
+/// elements look 6 up and more each.
+class TabledPermutationWords {
  public:
-  FeistelTables(Stream& stream, RandomKey key, std::uint64_t step, std::uint32_t half_bits) : half_bits_(half_bits) {
-    const std::size_t size = std::size_t{feistel_rounds} << half_bits;
+  TabledPermutationWords(Stream& stream, RandomKey key, std::uint64_t step, std::uint32_t half_bits)
+      : half_bits_(half_bits) {
+    const std::size_t size = std::size_t{permutation_rounds} << half_bits;
     auto* words = static_cast<std::uint32_t*>(stream.scratch(size * sizeof(std::uint32_t)));
-    for (std::uint32_t round = 0; round < feistel_rounds; ++round) {
+    for (std::uint32_t round = 0; round < permutation_rounds; ++round) {
       for (std::uint32_t first = 0; first < (1u << half_bits); first += 4) {
-        const PhiloxBlock block = philox(key, step, feistel_word_index(round, first) / 4);
+        const PhiloxBlock block = philox(key, step, permutation_word(round, first) / 4);
         const std::uint32_t count = std::min(4u, 1u << half_bits);
         for (std::uint32_t i = 0; i < count; ++i) words[(round << half_bits) + first + i] = word_of(block, i);
       }
@@ -65,10 +66,10 @@ void normal(Stream&, RandomKey key, const Index* step, float mean, float deviati
 
 void permutation(Stream& stream, RandomKey key, const Index* step, Labels out) {
   const auto n = static_cast<std::uint32_t>(out.size);
-  const std::uint32_t half_bits = feistel_half_bits(out.size);
-  const FeistelTables tables(stream, key, value_of(step), half_bits);
+  const std::uint32_t half_bits = permutation_half_bits(n);
+  const TabledPermutationWords words(stream, key, value_of(step), half_bits);
   for (std::uint32_t i = 0; i < n; ++i) {
-    out.data[i] = static_cast<std::int32_t>(feistel_permuted(i, n, half_bits, tables));
+    out.data[i] = static_cast<std::int32_t>(permuted_index(words, n, half_bits, i));
   }
 }
 
