@@ -43,8 +43,6 @@ class Buffer {
   /// Copies the first values.size() values from the host; values.size() <= size().
   void upload(Stream& stream, std::span<const T> values) {
     kernels::copy_to_device(stream, data_, values.data(), values.size_bytes());
-    // The caller's memory may go as soon as this returns.
-    if (stream.backend() == Backend::cuda) stream.synchronize();
   }
   void upload(Stream& stream, const T& value) { upload(stream, std::span<const T>(&value, 1)); }
 

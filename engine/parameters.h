@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/graph.h"
+#include "engine/safetensors.h"
+
+namespace mynah {
+
+/// Every tensor of a network in one device buffer, and their gradients in another.
+///
+/// Trained tensors come first, constants after them, each aligned to 64 bytes with zeros between: one optimizer launch,
+/// one checkpoint blob. Gradients exist for the trained part.
+class Parameters {
+ public:
+  struct Tensor {
+    std::string name;  ///< "0.weight"
+    TensorSpec spec;
+    Index offset = 0;  ///< In values, from the start of the buffer.
+  };
+
+  /// Tensors of every layer of the graph, zeroed.
+  Parameters(Stream& stream, const Graph& graph);
+
+  /// Fills every tensor as its spec says: the same seed gives the same values on every device.
+  void initialize(Stream& stream, std::uint64_t seed);
+
+  std::span<const Tensor> tensors() const { return tensors_; }
+  /// Number of trained values, without the padding.
+  Index trained_count() const { return trained_count_; }
+
+  /// The whole trained part as one flat vector, padding included, and its gradient.
+  Vector trained() const { return {values_.data(), trained_size_}; }
+  Vector gradient() const { return gradient_.view(); }
+  Vector all() const { return values_.view(); }
+
+  /// The tensors of one node of the graph, in the order of its layer's tensors(); gradients are null for constants.
+  std::vector<TensorView> views(Value node) const;
+  std::vector<TensorView> gradient_views(Value node) const;
+
+  /// Values of one tensor, by name. Errors: input_error for an unknown name or a wrong number of values.
+  std::vector<float> get(Stream& stream, const std::string& name) const;
+  std::vector<float> get_gradient(Stream& stream, const std::string& name) const;
+  void set(Stream& stream, const std::string& name, std::span<const float> values);
+
+  /// Adds every tensor to the file under prefix + name; reads every tensor back, refusing missing ones and other
+  /// shapes.
+  void save(Stream& stream, SafetensorsFile& file, const std::string& prefix = {}) const;
+  void load(Stream& stream, const SafetensorsFile& file, const std::string& prefix = {});
+
+ private:
+  const Tensor& find(const std::string& name) const;
+  std::vector<TensorView> views_into(float* base, Value node, bool gradients) const;
+
+  std::vector<Tensor> tensors_;
+  std::vector<std::vector<std::size_t>> tensors_of_node_;  // numbers in tensors_
+  Index trained_size_ = 0;
+  Index trained_count_ = 0;
+  Buffer<float> values_;
+  Buffer<float> gradient_;
+};
+
+}  // namespace mynah

@@ -1,0 +1,64 @@
+#include "engine/resident_data.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/reduction.h"
+#include "kernels/standardization.h"
+
+namespace mynah {
+namespace {
+
+/// The chosen rows of a host matrix, rows padded to 16 bytes, in device memory.
+Matrix upload_rows(Stream& stream, ConstMatrix source, std::span<const Index> rows, Buffer<float>& storage) {
+  const Index stride = (source.columns + 3) / 4 * 4;
+  std::vector<float> chosen(rows.size() * static_cast<std::size_t>(stride), 0.0f);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::copy_n(source.data + rows[i] * source.stride, source.columns, chosen.data() + static_cast<Index>(i) * stride);
+  }
+  storage = Buffer<float>(stream, std::span<const float>(chosen));
+  return {storage.data(), static_cast<Index>(rows.size()), source.columns, stride};
+}
+
+}  // namespace
+
+ResidentData::ResidentData(Stream& stream, const Demonstrations& demonstrations, std::span<const Index> rows) {
+  inputs_view_ = upload_rows(stream, demonstrations.observation_matrix(), rows, inputs_);
+  if (!demonstrations.discrete) {
+    values_view_ = upload_rows(stream, demonstrations.action_matrix(), rows, values_);
+    return;
+  }
+  std::vector<std::int32_t> labels;
+  labels.reserve(rows.size());
+  for (const Index row : rows) labels.push_back(demonstrations.labels[static_cast<std::size_t>(row)]);
+  labels_ = Buffer<std::int32_t>(stream, std::span<const std::int32_t>(labels));
+}
+
+Targets ResidentData::targets(Index first, Index count) const {
+  Targets targets;
+  if (values_view_.data != nullptr) targets.values = values_view_.middle_rows(first, count);
+  if (labels_.data() != nullptr) targets.labels = {labels_.data() + first, count};
+  return targets;
+}
+
+ResidentData::Moments ResidentData::moments(Stream& stream, ConstMatrix matrix) {
+  Buffer<float> mean(stream.device(), matrix.columns);
+  Buffer<float> variance(stream.device(), matrix.columns);
+  kernels::column_moments(stream, matrix, mean.view(), variance.view());
+  Moments result{mean.download(stream), variance.download(stream)};
+  for (std::size_t c = 0; c < result.deviation.size(); ++c) {
+    // What is left of a constant column is rounding of its mean: far below any real spread.
+    const float deviation = std::sqrt(result.deviation[c]);
+    result.deviation[c] = deviation > 1e-6f * std::max(1.0f, std::fabs(result.mean[c])) ? deviation : 1.0f;
+  }
+  return result;
+}
+
+void ResidentData::standardize_values(Stream& stream, const Moments& moments) {
+  const Buffer<float> mean(stream, std::span<const float>(moments.mean));
+  const Buffer<float> deviation(stream, std::span<const float>(moments.deviation));
+  kernels::standardize(stream, values_view_, mean.view(), deviation.view(), values_view_);
+  stream.synchronize();  // before mean and deviation go
+}
+
+}  // namespace mynah

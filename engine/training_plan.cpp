@@ -1,0 +1,128 @@
+#include "engine/training_plan.h"
+
+#include "kernels/elementwise.h"
+#include "kernels/error.h"
+#include "kernels/gather.h"
+#include "kernels/random.h"
+
+namespace mynah {
+
+TrainingPlan::Batch::Batch(Stream& stream, const Network& network, Value output, const ResidentData& data, Index rows)
+    : execution(network, {output}, {rows, true, false}) {
+  if (data.values().columns > 0) {
+    const Index stride = (data.values().columns + 3) / 4 * 4;
+    value_targets = Buffer<float>(stream.device(), rows * stride);
+    values = {value_targets.data(), rows, data.values().columns, stride};
+  } else {
+    label_targets = Buffer<std::int32_t>(stream.device(), rows);
+  }
+}
+
+TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value output, Adam& optimizer,
+                           const ResidentData& data, const Options& options)
+    : network_(&network),
+      input_(input),
+      output_(output),
+      optimizer_(&optimizer),
+      data_(&data),
+      loss_(options.loss),
+      batch_size_(std::min(options.batch_size, data.rows())),
+      permutation_key_(random_key(options.seed, RandomStream::permutation)),
+      record_(options.record && kernels::Recording::supported(stream)),
+      order_(stream.device(), data.rows()),
+      epoch_(stream.device(), 1),
+      position_(stream.device(), 1),
+      loss_sum_(stream.device(), 1) {
+  if (options.batch_size < 1) throw input_error("batch size", std::to_string(options.batch_size) + " is below 1");
+  if (data.empty()) throw input_error("training data", "has no rows", "give demonstrations with at least one row");
+  if (data.inputs().columns != network.graph.columns(input)) {
+    throw input_error("training data", "has " + std::to_string(data.inputs().columns) +
+                                           " observation columns, but the network takes " +
+                                           std::to_string(network.graph.columns(input)));
+  }
+  if (loss_ == Loss::mse && data.values().columns != network.graph.columns(output)) {
+    throw input_error("training data", "has " + std::to_string(data.values().columns) +
+                                           " action columns, but the network gives " +
+                                           std::to_string(network.graph.columns(output)));
+  }
+  if (loss_ == Loss::softmax_cross_entropy && data.labels().size != data.rows()) {
+    throw input_error("training data", "has no class labels, which softmax cross-entropy needs");
+  }
+  full_ = std::make_unique<Batch>(stream, network, output, data, batch_size_);
+  if (const Index rest = data.rows() % batch_size_; rest != 0) {
+    rest_ = std::make_unique<Batch>(stream, network, output, data, rest);
+  }
+}
+
+void TrainingPlan::begin_epoch(Stream& stream, Index epoch) {
+  kernels::set_counters(stream, epoch_.view(), epoch);
+  kernels::set_counters(stream, position_.view(), 0);
+  kernels::permutation(stream, permutation_key_, epoch_.data(), order_.view());
+  const double zero = 0.0;
+  kernels::copy_to_device(stream, loss_sum_.data(), &zero, sizeof(zero));
+  row_ = 0;
+}
+
+void TrainingPlan::queue_step(Stream& stream, const Batch& batch) const {
+  const Execution& execution = batch.execution;
+  kernels::gather_rows(stream, data_->inputs(), order_.view(), position_.data(), execution.value(input_));
+  Targets targets;
+  if (loss_ == Loss::mse) {
+    kernels::gather_rows(stream, data_->values(), order_.view(), position_.data(), batch.values);
+    targets.values = batch.values;
+  } else {
+    kernels::gather_labels(stream, data_->labels(), order_.view(), position_.data(), batch.label_targets.view());
+    targets.labels = batch.label_targets.view();
+  }
+  kernels::fill(stream, network_->parameters.gradient(), 0.0f);
+  execution.forward(stream);
+  evaluate_loss(stream, loss_, execution.value(output_), targets, loss_sum_.view(), execution.gradient(output_));
+  execution.backward(stream, output_);
+  optimizer_->step(stream);
+  kernels::advance(stream, position_.data(), execution.rows());
+}
+
+void TrainingPlan::run_step(Stream& stream) {
+  Batch& batch = row_ + batch_size_ <= data_->rows() ? *full_ : *rest_;
+  row_ += batch.execution.rows();
+  if (!record_ || !batch.warm) {
+    queue_step(stream, batch);
+    batch.warm = true;
+    return;
+  }
+  if (!batch.recording.ready()) {
+    batch.recording.begin(stream);
+    try {
+      queue_step(stream, batch);
+    } catch (...) {
+      batch.recording.abandon(stream);
+      throw;
+    }
+    batch.recording.end(stream);
+  }
+  batch.recording.replay(stream);
+}
+
+double TrainingPlan::finish_epoch(Stream& stream) {
+  double sum = 0.0;
+  kernels::copy_to_host(stream, &sum, loss_sum_.data(), sizeof(sum));
+  return sum / static_cast<double>(row_);
+}
+
+double TrainingPlan::run_epoch(Stream& stream, Index epoch) {
+  begin_epoch(stream, epoch);
+  while (row_ < data_->rows()) run_step(stream);
+  return finish_epoch(stream);
+}
+
+std::string TrainingPlan::describe() const {
+  std::string text = std::to_string(steps_per_epoch()) + " steps an epoch: batches of " + std::to_string(batch_size_);
+  if (rest_ != nullptr) text += ", the last of " + std::to_string(rest_->execution.rows());
+  text += "; data resident on the device (" + std::to_string(data_->rows()) +
+          " rows); linear layers fused with bias and activation; ";
+  text += record_ ? "steps recorded and replayed" : "operations called directly";
+  if (full_->recording.ready()) text += " (" + std::to_string(full_->recording.launches()) + " launches a step)";
+  return text;
+}
+
+}  // namespace mynah

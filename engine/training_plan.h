@@ -1,0 +1,83 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/adam.h"
+#include "engine/execution.h"
+#include "engine/resident_data.h"
+#include "kernels/philox.h"
+#include "kernels/recording.h"
+
+namespace mynah {
+
+/// Supervised training of a network, planned once: every buffer is placed and every launch is known before the first
+/// step.
+///
+/// A step takes the next rows of the epoch's permutation from the resident data, runs forward, loss and backward, and
+/// applies Adam. What changes from step to step (position in the epoch, step number, learning rate) lives in device
+/// memory, so on CUDA the second step of each batch size is recorded and all later ones are replays of it; on the CPU
+/// the operations are called directly. After the first epoch no step allocates.
+class TrainingPlan {
+ public:
+  struct Options {
+    Index batch_size = 32;
+    Loss loss = Loss::mse;
+    std::uint64_t seed = 0;  ///< Of the permutations.
+    bool record = true;      ///< On CUDA: replay a recording instead of launching one by one.
+  };
+
+  /// The network is trained to make the loss of `output` small, given `input`. Everything passed by reference must
+  /// outlive the plan and keep its place. Errors: input_error for an empty data set, or data that do not fit the
+  /// network.
+  TrainingPlan(Stream& stream, Network& network, Value input, Value output, Adam& optimizer, const ResidentData& data,
+               const Options& options);
+
+  /// One pass over the data in the order that (seed, epoch) determines; the last batch holds what is left over. Returns
+  /// the mean loss over the epoch, each batch with the weights it met. Waits for the stream.
+  double run_epoch(Stream& stream, Index epoch);
+
+  /// The parts of run_epoch, for those who measure or mix: order of the rows and position 0; one step.
+  void begin_epoch(Stream& stream, Index epoch);
+  void run_step(Stream& stream);
+  double finish_epoch(Stream& stream);
+
+  Index steps_per_epoch() const { return (data_->rows() + batch_size_ - 1) / batch_size_; }
+
+  /// What was chosen, for a person: batches, layers, where data lie, whether steps are recorded and how many launches.
+  std::string describe() const;
+
+ private:
+  /// A batch size's places and recording; there are two: the full batch, and what is left over at the end of an epoch.
+  struct Batch {
+    Batch(Stream& stream, const Network& network, Value output, const ResidentData& data, Index rows);
+
+    Execution execution;
+    Buffer<float> value_targets;
+    Buffer<std::int32_t> label_targets;
+    Matrix values;
+    bool warm = false;  ///< Has run once, so that scratch memory has its size.
+    kernels::Recording recording;
+  };
+
+  void queue_step(Stream& stream, const Batch& batch) const;
+
+  Network* network_;
+  Value input_;
+  Value output_;
+  Adam* optimizer_;
+  const ResidentData* data_;
+  Loss loss_;
+  Index batch_size_;
+  RandomKey permutation_key_;
+  bool record_;
+  Index row_ = 0;  ///< Host's copy of position_.
+  Buffer<std::int32_t> order_;
+  Buffer<Index> epoch_;
+  Buffer<Index> position_;
+  Buffer<double> loss_sum_;
+  std::unique_ptr<Batch> full_;
+  std::unique_ptr<Batch> rest_;
+};
+
+}  // namespace mynah
