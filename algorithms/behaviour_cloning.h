@@ -1,0 +1,95 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "algorithms/policy.h"
+#include "engine/early_stopping.h"
+#include "engine/evaluation_plan.h"
+#include "engine/training_plan.h"
+
+namespace mynah {
+
+/// Options of behaviour cloning (Pomerleau 1991; Bain and Sammut 1995): supervised learning of the expert's actions.
+struct BehaviourCloningOptions {
+  std::vector<Index> hidden = {256, 256};  ///< Widths of the hidden layers.
+  kernels::Activation activation = kernels::Activation::relu;
+  Index epochs = 100;           ///< At most; fewer when stopped early.
+  Index batch_size = 64;        ///< Rows a step.
+  double learning_rate = 1e-3;  ///< Of Adam (Kingma and Ba 2015).
+  double weight_decay = 0.0;    ///< Decoupled (AdamW, Loshchilov and Hutter 2019).
+  Index patience = 20;          ///< Epochs without a better validation loss before training stops; 0: never.
+  bool keep_best = true;        ///< Keep the weights of the best validation loss; false: the last ones.
+  bool normalize_observations = true;
+  bool normalize_actions = false;  ///< Continuous actions only: the loss weighs each action column by 1/variance.
+  std::uint64_t seed = 0;          ///< Of the weights and of the order of rows.
+
+  /// Errors: input_error naming the option as it stands on the command line.
+  void validate() const;
+};
+
+/// What is known after an epoch.
+struct EpochReport {
+  Index epoch = 0;  ///< Counted from 1.
+  Index steps = 0;  ///< Optimizer steps so far.
+  double training_loss = 0.0;
+  std::optional<EvaluationPlan::Result> validation;  ///< Loss in action units; nothing without validation rows.
+  bool best = false;                                 ///< The best validation loss so far.
+};
+
+struct BehaviourCloningResult {
+  Index epochs = 0;
+  Index steps = 0;
+  Index best_epoch = 0;  ///< 0 without validation.
+  double training_loss = 0.0;
+  std::optional<EvaluationPlan::Result> validation;  ///< Of the policy that was kept.
+  bool stopped_early = false;
+};
+
+/// Behaviour cloning: minimises the mean loss between the policy's action and the expert's over the demonstrations'
+/// rows: mean squared error for continuous actions, softmax cross-entropy for discrete ones.
+class BehaviourCloning {
+ public:
+  /// Rows of the demonstrations to train on and to validate with (the latter may be none). The demonstrations are
+  /// copied to the device and may go. Errors: input_error for options or data that cannot be trained on.
+  BehaviourCloning(DeviceId device, const Demonstrations& demonstrations, std::span<const Index> training_rows,
+                   std::span<const Index> validation_rows, const BehaviourCloningOptions& options,
+                   PolicyDescription names = {});
+
+  /// Called after every epoch; save() may be called from it. Training ends early where it returns false.
+  using Observer = std::function<bool(const EpochReport&)>;
+
+  /// Trains from where it stands (the start, or what load() restored) to the end, and leaves the kept weights in
+  /// policy(). Errors: input_error when the loss is no longer finite, naming the epoch.
+  BehaviourCloningResult fit(const Observer& observer = {});
+
+  Policy& policy() { return policy_; }
+  std::string describe_plan() const { return plan_->describe(); }
+
+  /// The whole state after an epoch: weights, Adam, best weights, counters. A run that is killed, and goes on from the
+  /// last state that was saved, ends with the same bits as one that was not.
+  SafetensorsFile save();
+  void load(const SafetensorsFile& state);
+
+ private:
+  EpochReport run_epoch();
+  void keep_best_weights();
+  void restore_best_weights();
+  void normalize(const BehaviourCloningOptions& options);
+
+  BehaviourCloningOptions options_;
+  Loss loss_;
+  Policy policy_;
+  ResidentData training_;
+  ResidentData validation_;
+  std::unique_ptr<Adam> optimizer_;
+  std::unique_ptr<TrainingPlan> plan_;
+  std::unique_ptr<EvaluationPlan> validation_plan_;  // null without validation rows
+  Buffer<float> best_weights_;
+  EarlyStopping stopping_;
+  Index epoch_ = 0;  ///< Epochs that are done.
+  double training_loss_ = 0.0;
+};
+
+}  // namespace mynah

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/execution.h"
+#include "engine/mlp.h"
+#include "engine/safetensors.h"
+
+namespace mynah {
+
+/// What a policy is, apart from its weights.
+struct PolicyDescription {
+  MlpOptions mlp;  ///< inputs: observation columns; outputs: action columns, or one score a class.
+  bool discrete = false;
+  bool normalize_observations = true;  ///< The network begins with (observation - mean) / deviation.
+  bool normalize_actions = false;      ///< The network ends with action deviation + mean; continuous actions only.
+  std::string task;                    ///< The task it was trained for; may be empty.
+  std::vector<std::string> observation_names;  ///< One a column, or empty.
+  std::vector<std::string> action_names;       ///< One a column or class, or empty.
+  std::vector<float> action_low;               ///< Bounds that act() clips to, one a column, or empty for none.
+  std::vector<float> action_high;
+};
+
+/// A policy: maps an observation to an action. Everything it needs is in one safetensors file: weights under
+/// torch.nn.Sequential names ("0.weight", ...), normalisation ("observation_normalization.mean", ...), bounds and names
+/// (metadata "mynah.policy", JSON), and a self-test (observations with the outputs they must give) that is run when the
+/// file is loaded.
+///
+/// Owns its network and a stream. Used by one thread at a time.
+class Policy {
+ public:
+  /// A new policy, weights drawn from `seed` as torch.nn.Linear draws them. Errors: input_error for sizes below 1.
+  Policy(DeviceId device, PolicyDescription description, std::uint64_t seed);
+
+  /// Reads a policy file. Errors: input_error naming the file for anything that is not a whole, consistent policy, and
+  /// when the self-test gives other outputs than it did where the file was written.
+  static Policy load(const std::filesystem::path& path, DeviceId device = {});
+  static Policy from_file(const SafetensorsFile& file, DeviceId device = {});
+  void save(const std::filesystem::path& path);
+  SafetensorsFile to_file();
+
+  const PolicyDescription& description() const { return description_; }
+  Index observation_size() const { return description_.mlp.inputs; }
+  /// Action columns, or classes.
+  Index output_size() const { return description_.mlp.outputs; }
+
+  /// The action for one observation: continuous, clipped to the bounds if there are any. observation
+  /// [observation_size], action [output_size]. Errors: input_error for other sizes, and for a discrete policy.
+  /// Allocates nothing after the first call.
+  void act(std::span<const float> observation, std::span<float> action);
+  /// The action of a discrete policy: the class with the highest score.
+  Index choose(std::span<const float> observation);
+  /// What the network gives, before clipping or choosing: actions, or one score a class.
+  void outputs(std::span<const float> observation, std::span<float> result);
+
+  /// For those who train or run it in batches.
+  Stream& stream() { return stream_; }
+  Network& network() { return *network_; }
+  Value input() const { return input_; }
+  Value head() const { return head_; }      ///< Output of the last linear layer: what the loss is taken of.
+  Value output() const { return output_; }  ///< The action, or the scores.
+
+  void set_observation_normalization(std::span<const float> mean, std::span<const float> deviation);
+  void set_action_normalization(std::span<const float> mean, std::span<const float> deviation);
+
+ private:
+  const Execution& single();
+  void run_single(std::span<const float> observation);
+  void check_sizes(std::span<const float> observation, std::size_t results, const char* call) const;
+
+  PolicyDescription description_;
+  Stream stream_;
+  Value input_, head_, output_;
+  std::unique_ptr<Network> network_;   // behind a pointer: executions keep its address
+  std::unique_ptr<Execution> single_;  // one row
+  std::vector<float> single_output_;   // host copy where the device is not the CPU
+  const float* single_result_ = nullptr;
+};
+
+}  // namespace mynah

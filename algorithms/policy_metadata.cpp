@@ -1,0 +1,104 @@
+#include "algorithms/policy_metadata.h"
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/error.h"
+
+namespace mynah {
+namespace {
+
+using nlohmann::json;
+
+constexpr int policy_format = 1;
+constexpr Index largest_layer = Index{1} << 24;
+
+[[noreturn]] void refuse(const SafetensorsFile& file, const std::string& problem) {
+  throw input_error(file.origin, problem, "give a policy that mynah wrote, such as RUN/policy.safetensors");
+}
+
+void check(const SafetensorsFile& file, const PolicyDescription& description) {
+  const auto sized = [&](const char* what, std::size_t size, Index expected) {
+    if (size != 0 && static_cast<Index>(size) != expected) {
+      refuse(file, "metadata 'mynah.policy': " + std::string(what) + " has " + std::to_string(size) +
+                       " entries, expected " + std::to_string(expected));
+    }
+  };
+  const auto layer = [&](const char* what, Index size) {
+    if (size < 1 || size > largest_layer) {
+      refuse(file, "metadata 'mynah.policy': " + std::string(what) + " is " + std::to_string(size));
+    }
+  };
+  layer("observation_size", description.mlp.inputs);
+  layer("output_size", description.mlp.outputs);
+  for (const Index width : description.mlp.hidden) layer("hidden", width);
+  sized("observation_names", description.observation_names.size(), description.mlp.inputs);
+  sized("action_names", description.action_names.size(), description.mlp.outputs);
+  sized("action_low", description.action_low.size(), description.mlp.outputs);
+  sized("action_high", description.action_high.size(), description.mlp.outputs);
+  if (description.action_low.size() != description.action_high.size()) {
+    refuse(file, "metadata 'mynah.policy': action_low and action_high differ in size");
+  }
+  for (std::size_t i = 0; i < description.action_low.size(); ++i) {
+    if (!(description.action_low[i] <= description.action_high[i])) {
+      refuse(file, "metadata 'mynah.policy': action_low[" + std::to_string(i) + "] is above action_high");
+    }
+  }
+  if (description.discrete && description.normalize_actions) {
+    refuse(file, "metadata 'mynah.policy': discrete actions cannot be normalised");
+  }
+}
+
+}  // namespace
+
+void write_policy_metadata(const PolicyDescription& description, SafetensorsFile& file) {
+  const json text{{"format", policy_format},
+                  {"observation_size", description.mlp.inputs},
+                  {"hidden", description.mlp.hidden},
+                  {"activation", activation_name(description.mlp.activation)},
+                  {"output_size", description.mlp.outputs},
+                  {"actions", description.discrete ? "discrete" : "continuous"},
+                  {"normalize_observations", description.normalize_observations},
+                  {"normalize_actions", description.normalize_actions},
+                  {"task", description.task},
+                  {"observation_names", description.observation_names},
+                  {"action_names", description.action_names},
+                  {"action_low", description.action_low},
+                  {"action_high", description.action_high}};
+  file.metadata["mynah.policy"] = text.dump();
+  file.metadata["format"] =
+      "pt";  // what torch's loaders expect: tensors as torch.nn.Sequential names and lays them out
+}
+
+PolicyDescription read_policy_metadata(const SafetensorsFile& file) {
+  const auto entry = file.metadata.find("mynah.policy");
+  if (entry == file.metadata.end()) refuse(file, "is no policy file: it has no metadata entry 'mynah.policy'");
+  PolicyDescription description;
+  try {
+    const json text = json::parse(entry->second);
+    if (text.at("format").get<int>() != policy_format) {
+      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads format " +
+                       std::to_string(policy_format));
+    }
+    const auto actions = text.at("actions").get<std::string>();
+    if (actions != "discrete" && actions != "continuous")
+      refuse(file, "metadata 'mynah.policy': actions is " + actions);
+    description.mlp.inputs = text.at("observation_size").get<Index>();
+    description.mlp.hidden = text.at("hidden").get<std::vector<Index>>();
+    description.mlp.activation = parse_activation(text.at("activation").get<std::string>());
+    description.mlp.outputs = text.at("output_size").get<Index>();
+    description.discrete = actions == "discrete";
+    description.normalize_observations = text.at("normalize_observations").get<bool>();
+    description.normalize_actions = text.at("normalize_actions").get<bool>();
+    description.task = text.at("task").get<std::string>();
+    description.observation_names = text.at("observation_names").get<std::vector<std::string>>();
+    description.action_names = text.at("action_names").get<std::vector<std::string>>();
+    description.action_low = text.at("action_low").get<std::vector<float>>();
+    description.action_high = text.at("action_high").get<std::vector<float>>();
+  } catch (const json::exception& failure) {
+    refuse(file, std::string("metadata 'mynah.policy' is damaged: ") + failure.what());
+  }
+  check(file, description);
+  return description;
+}
+
+}  // namespace mynah
