@@ -1,0 +1,113 @@
+#include "include/cuda_on_cpu/launch.h"
+
+#include <map>
+#include <utility>
+
+#include "device_limits.h"
+#include "device_memory.h"
+#include "device_state.h"
+#include "executor.h"
+#include "kernel_module.h"
+#include "stream.h"
+
+namespace cuda_on_cpu::detail {
+namespace {
+
+std::map<const void*, std::size_t>& dynamic_shared_limits() {
+  static auto* limits = new std::map<const void*, std::size_t>;
+  return *limits;
+}
+
+std::size_t dynamic_shared_limit(const void* function) {
+  const auto entry = dynamic_shared_limits().find(function);
+  return entry == dynamic_shared_limits().end() ? shared_bytes_per_block : entry->second;
+}
+
+cudaError_t check_shape(const cudaLaunchConfig_t& config) {
+  const dim3 grid = config.gridDim;
+  const dim3 block = config.blockDim;
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || block.x == 0 || block.y == 0 || block.z == 0)
+    return cudaErrorInvalidConfiguration;
+  if (grid.x > max_grid_x || grid.y > max_grid_yz || grid.z > max_grid_yz) return cudaErrorInvalidConfiguration;
+  if (block.x > max_threads_per_block || block.y > max_threads_per_block || block.z > max_block_z ||
+      std::size_t{block.x} * block.y * block.z > max_threads_per_block)
+    return cudaErrorInvalidConfiguration;
+  return cudaSuccess;
+}
+
+cudaError_t check_attributes(const cudaLaunchConfig_t& config) {
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    if (config.attrs[i].id != cudaLaunchAttributeClusterDimension) continue;
+    const auto& cluster = config.attrs[i].val.clusterDim;
+    if (cluster.x == 0 || cluster.y == 0 || cluster.z == 0 || config.gridDim.x % cluster.x != 0 ||
+        config.gridDim.y % cluster.y != 0 || config.gridDim.z % cluster.z != 0)
+      return cudaErrorInvalidConfiguration;
+    if (cluster.x * cluster.y * cluster.z > 8) return cudaErrorInvalidClusterSize;
+  }
+  return cudaSuccess;
+}
+
+void run_kernel(const KernelLaunch& launch) {
+  executor().run(launch);
+  if (address_sanitizer) return;
+  const std::string broken = broken_guards();
+  if (!broken.empty())
+    fail_device(cudaErrorIllegalAddress, broken + "\n  found after kernel " + kernel_name(launch.function));
+}
+
+}  // namespace
+
+cudaError_t launch(const void* function, const cudaLaunchConfig_t& config, std::shared_ptr<const KernelCall> call) {
+  const DeviceLock lock;
+  if (sticky_error() != cudaSuccess) return returned(sticky_error());
+  if (function == nullptr) return returned(cudaErrorInvalidDeviceFunction);
+  if (const cudaError_t error = check_shape(config)) return returned(error);
+  if (const cudaError_t error = check_attributes(config)) return returned(error);
+  if (config.dynamicSmemBytes > dynamic_shared_limit(function)) return returned(cudaErrorInvalidValue);
+  KernelLaunch kernel{function, config.gridDim, config.blockDim, config.dynamicSmemBytes, std::move(call)};
+  return returned(
+      enqueue(config.stream, cudaGraphNodeTypeKernel, [kernel = std::move(kernel)] { run_kernel(kernel); }));
+}
+
+}  // namespace cuda_on_cpu::detail
+
+using namespace cuda_on_cpu::detail;
+
+cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribute, int value) {
+  const DeviceLock lock;
+  if (function == nullptr) return returned(cudaErrorInvalidDeviceFunction);
+  if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize) {
+    if (value < 0 || static_cast<std::size_t>(value) > shared_bytes_per_block_optin)
+      return returned(cudaErrorInvalidValue);
+    dynamic_shared_limits()[function] = static_cast<std::size_t>(value);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function) {
+  const DeviceLock lock;
+  if (attributes == nullptr) return returned(cudaErrorInvalidValue);
+  if (function == nullptr) return returned(cudaErrorInvalidDeviceFunction);
+  *attributes = {};
+  attributes->maxThreadsPerBlock = static_cast<int>(max_threads_per_block);
+  attributes->numRegs = 32;
+  attributes->ptxVersion = attributes->binaryVersion = 10 * compute_major + compute_minor;
+  attributes->maxDynamicSharedSizeBytes = static_cast<int>(dynamic_shared_limit(function));
+  attributes->preferredShmemCarveout = cudaSharedmemCarveoutDefault;
+  return cudaSuccess;
+}
+
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* function, int block_size,
+                                                          std::size_t dynamic_shared_bytes) {
+  const DeviceLock lock;
+  if (blocks == nullptr || block_size <= 0) return returned(cudaErrorInvalidValue);
+  if (function == nullptr) return returned(cudaErrorInvalidDeviceFunction);
+  std::size_t count = max_threads_per_multiprocessor / static_cast<std::size_t>(block_size);
+  if (count > max_blocks_per_multiprocessor) count = max_blocks_per_multiprocessor;
+  const std::size_t by_shared = shared_bytes_per_multiprocessor / (dynamic_shared_bytes + shared_bytes_reserved);
+  if (dynamic_shared_bytes > dynamic_shared_limit(function) ||
+      static_cast<std::size_t>(block_size) > max_threads_per_block)
+    count = 0;
+  *blocks = static_cast<int>(count < by_shared ? count : by_shared);
+  return cudaSuccess;
+}

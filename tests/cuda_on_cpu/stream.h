@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "include/driver_types.h"
+
+namespace cuda_on_cpu::detail {
+
+/// Something the device does: queued in a stream, or a node of a graph.
+struct Operation {
+  cudaGraphNodeType type = cudaGraphNodeTypeEmpty;
+  std::function<void()> run;
+  std::function<void()> wait_first;  ///< Brings about what the operation has to wait for in other streams.
+  std::uint64_t sequence = 0;
+};
+
+struct EventState {
+  bool recorded = false;
+  bool done = false;
+  std::uint64_t sequence = 0;  // of the record last asked for
+  std::chrono::steady_clock::time_point time;
+  std::weak_ptr<struct StreamState> stream;
+  std::shared_ptr<struct Capture> capture;  // set when last recorded in a capturing stream
+  std::vector<CUgraphNode_st*> captured;
+};
+
+struct StreamState {
+  bool blocking = true;
+  unsigned flags = 0;
+  std::deque<Operation> queue;
+  std::shared_ptr<struct Capture> capture;
+  std::vector<CUgraphNode_st*> last;  // the nodes that the next captured operation comes after
+};
+
+struct Capture {
+  cudaGraph_t graph = nullptr;
+  StreamState* origin = nullptr;
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  bool invalid = false;
+  std::vector<std::shared_ptr<StreamState>> streams;
+};
+
+/// nullptr for a handle that is none.
+std::shared_ptr<StreamState> find_stream(cudaStream_t stream);
+
+/// Queues an operation, or records it where the stream captures. The usual end of every asynchronous call.
+cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, std::function<void()> run);
+
+/// For calls that are not allowed while this thread captures: invalidates the captures and says so.
+cudaError_t refuse_during_capture();
+
+/// The same for calls on the legacy stream.
+cudaError_t refuse_implicit_wait();
+
+void drain(StreamState& stream);
+void drain_all();
+
+/// Forgets queued work and captures.
+void drop_all_work();
+
+}  // namespace cuda_on_cpu::detail
+
+struct CUstream_st {
+  std::shared_ptr<cuda_on_cpu::detail::StreamState> state;
+};
+
+struct CUevent_st {
+  std::shared_ptr<cuda_on_cpu::detail::EventState> state;
+  unsigned flags = 0;
+};
+
+struct CUgraphNode_st {
+  cuda_on_cpu::detail::Operation operation;
+  std::vector<CUgraphNode_st*> after;
+};
+
+struct CUgraph_st {
+  std::vector<std::shared_ptr<CUgraphNode_st>> nodes;  // in the order of the capture, which respects their dependencies
+};
+
+struct CUgraphExec_st {
+  std::vector<std::shared_ptr<CUgraphNode_st>> nodes;
+};

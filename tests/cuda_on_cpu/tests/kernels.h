@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+// Launches of the kernels that the tests of the emulated device run. Pointers are device memory.
+
+namespace correct {
+
+/// y = relu(x wᵀ + b): x [rows, inputs], w [outputs, inputs], b [outputs], y [rows, outputs].
+cudaError_t linear(cudaStream_t stream, const float* x, const float* w, const float* b, float* y, int rows, int outputs,
+                   int inputs);
+
+/// *sum = Σ x, by shuffles in warps and shared memory between them; one block of `threads`.
+cudaError_t sum(cudaStream_t stream, const float* x, int count, float* total, int threads);
+
+/// y[i] = x[count - 1 - i] within one block, through dynamic shared memory.
+cudaError_t reverse(cudaStream_t stream, const float* x, float* y, int count);
+
+/// y[i] += amount.
+cudaError_t add(cudaStream_t stream, float* y, int count, float amount);
+
+/// counts[0] = threads whose x is positive, counts[1] = all positive, counts[2] = any positive, counts[3] = atomic
+/// count.
+cudaError_t count_positive(cudaStream_t stream, const float* x, int* counts, int count);
+
+/// Every warp operation once; out[32 * operation + lane] as unsigned, 12 operations, one warp.
+cudaError_t warp_operations(cudaStream_t stream, unsigned* out);
+
+/// out[i] for a few intrinsics, one thread.
+cudaError_t intrinsics(cudaStream_t stream, float* out);
+
+/// out[z][y][x] = x + 10 y + 100 z over a three-dimensional grid of three-dimensional blocks.
+cudaError_t coordinates(cudaStream_t stream, int* out, dim3 grid, dim3 block);
+
+/// Address of a kernel with dynamic shared memory, for its attributes.
+const void* reverse_kernel_address();
+
+}  // namespace correct
+
+namespace planted {
+
+cudaError_t missing_barrier(cudaStream_t stream, const float* x, float* y, int count);
+cudaError_t out_of_bounds_write(cudaStream_t stream, float* y, int count, int past);
+cudaError_t out_of_bounds_read(cudaStream_t stream, const float* x, float* y, int count, int past);
+cudaError_t divergent_barrier(cudaStream_t stream);
+cudaError_t barrier_in_branch(cudaStream_t stream);
+cudaError_t early_return(cudaStream_t stream);
+cudaError_t unwritten_shared(cudaStream_t stream, float* y, int count);
+cudaError_t unwritten_shared_of_other_block(cudaStream_t stream, float* y);
+cudaError_t unwritten_dynamic_shared(cudaStream_t stream, float* y, int count);
+cudaError_t dynamic_shared_overrun(cudaStream_t stream, int past);
+cudaError_t mask_without_own_lane(cudaStream_t stream);
+cudaError_t lane_that_never_comes(cudaStream_t stream);
+cudaError_t sum_with_absent_lanes(cudaStream_t stream, const float* x, float* total, int count);
+cudaError_t block_order(cudaStream_t stream, float* y, int blocks);
+cudaError_t trap(cudaStream_t stream);
+cudaError_t failing_assertion(cudaStream_t stream);
+
+}  // namespace planted

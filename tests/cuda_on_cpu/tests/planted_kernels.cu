@@ -1,0 +1,174 @@
+// Kernels with one defect each, which the emulated device must catch.
+
+#include <cuda_runtime.h>
+
+// One of them fails an assertion, in every kind of build.
+#undef NDEBUG
+#include <cassert>
+
+#include "kernels.h"
+#include "kernels/cuda/shared_memory.h"
+
+namespace planted {
+namespace {
+
+template <class... Parameters, class... Arguments>
+cudaError_t start(cudaStream_t stream, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...),
+                  Arguments... arguments) {
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared;
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+
+__global__ void missing_barrier_kernel(const float* x, float* y, int count) {
+  __shared__ float tile[256];
+  const int i = static_cast<int>(threadIdx.x);
+  tile[i] = x[i];
+  // Here every thread should wait for the others.
+  y[i] = tile[count - 1 - i];
+}
+
+__global__ void out_of_bounds_write_kernel(float* y, int count, int past) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < count) y[i + (i == count - 1 ? past : 0)] = 1.0f;
+}
+
+__global__ void out_of_bounds_read_kernel(const float* x, float* y, int count, int past) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < count) y[i] = x[i + (i == count - 1 ? past : 0)];
+}
+
+__global__ void divergent_barrier_kernel() {
+  // Half of the block waits for all of it; one lane of the other half waits for a lane that comes to the barrier.
+  if (threadIdx.x < 32 || threadIdx.x == 41)
+    __syncthreads();
+  else if (threadIdx.x == 40)
+    __syncwarp(1u << 8 | 1u << 9);
+  else
+    __syncthreads();
+}
+
+__global__ void barrier_in_branch_kernel() {
+  if (threadIdx.x < 32)
+    __syncthreads();
+  else
+    __syncthreads();
+}
+
+__global__ void early_return_kernel() {
+  if (threadIdx.x == 7) return;
+  __syncthreads();
+}
+
+__global__ void unwritten_shared_kernel(float* y, int count) {
+  __shared__ float tile[256];
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < count / 2) tile[i] = 1.0f;
+  __syncthreads();
+  if (i < count) y[i] = tile[i];
+}
+
+__global__ void unwritten_shared_of_other_block_kernel(float* y) {
+  __shared__ float left_over;
+  if (blockIdx.x % 2 == 0) left_over = 3.0f;
+  y[blockIdx.x] = left_over;
+}
+
+__global__ void unwritten_dynamic_shared_kernel(float* y, int count) {
+  const float* shared = mynah::kernels::cuda::dynamic_shared<float>();
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < count) y[i] = shared[i];
+}
+
+__global__ void dynamic_shared_overrun_kernel(int past) {
+  float* shared = mynah::kernels::cuda::dynamic_shared<float>();
+  shared[threadIdx.x + static_cast<unsigned>(past)] = 1.0f;
+}
+
+__global__ void mask_without_own_lane_kernel() {
+  __shfl_sync(0x0000ffffu, threadIdx.x, 0);
+}
+
+__global__ void lane_that_never_comes_kernel() {
+  if (threadIdx.x != 3)
+    __syncwarp();
+  else
+    __syncwarp(1u << 3 | 1u << 4);
+}
+
+__global__ void sum_with_absent_lanes_kernel(const float* x, float* total, int count) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (i >= count) return;
+  float value = x[i];
+  for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(0xffffffffu, value, offset);
+  if (i == 0) *total = value;
+}
+
+__global__ void block_order_kernel(float* y) {
+  // Each block continues from what it takes for its predecessor's result.
+  if (blockIdx.x > 0) y[blockIdx.x] = y[blockIdx.x - 1] + 1.0f;
+}
+
+__global__ void trap_kernel() {
+  if (threadIdx.x == 2) __trap();
+}
+
+__global__ void failing_assertion_kernel() {
+  assert(threadIdx.x != 3);
+}
+
+}  // namespace
+
+cudaError_t missing_barrier(cudaStream_t stream, const float* x, float* y, int count) {
+  return start(stream, 1, static_cast<unsigned>(count), 0, &missing_barrier_kernel, x, y, count);
+}
+cudaError_t out_of_bounds_write(cudaStream_t stream, float* y, int count, int past) {
+  return start(stream, 1, 64, 0, &out_of_bounds_write_kernel, y, count, past);
+}
+cudaError_t out_of_bounds_read(cudaStream_t stream, const float* x, float* y, int count, int past) {
+  return start(stream, 1, 64, 0, &out_of_bounds_read_kernel, x, y, count, past);
+}
+cudaError_t divergent_barrier(cudaStream_t stream) {
+  return start(stream, 1, 64, 0, &divergent_barrier_kernel);
+}
+cudaError_t barrier_in_branch(cudaStream_t stream) {
+  return start(stream, 1, 64, 0, &barrier_in_branch_kernel);
+}
+cudaError_t early_return(cudaStream_t stream) {
+  return start(stream, 2, 64, 0, &early_return_kernel);
+}
+cudaError_t unwritten_shared(cudaStream_t stream, float* y, int count) {
+  return start(stream, 1, 256, 0, &unwritten_shared_kernel, y, count);
+}
+cudaError_t unwritten_shared_of_other_block(cudaStream_t stream, float* y) {
+  return start(stream, 4, 1, 0, &unwritten_shared_of_other_block_kernel, y);
+}
+cudaError_t unwritten_dynamic_shared(cudaStream_t stream, float* y, int count) {
+  return start(stream, 1, 64, static_cast<size_t>(count) * sizeof(float), &unwritten_dynamic_shared_kernel, y, count);
+}
+cudaError_t dynamic_shared_overrun(cudaStream_t stream, int past) {
+  return start(stream, 1, 32, 32 * sizeof(float), &dynamic_shared_overrun_kernel, past);
+}
+cudaError_t mask_without_own_lane(cudaStream_t stream) {
+  return start(stream, 1, 32, 0, &mask_without_own_lane_kernel);
+}
+cudaError_t lane_that_never_comes(cudaStream_t stream) {
+  return start(stream, 1, 32, 0, &lane_that_never_comes_kernel);
+}
+cudaError_t sum_with_absent_lanes(cudaStream_t stream, const float* x, float* total, int count) {
+  return start(stream, 1, 32, 0, &sum_with_absent_lanes_kernel, x, total, count);
+}
+cudaError_t block_order(cudaStream_t stream, float* y, int blocks) {
+  return start(stream, static_cast<unsigned>(blocks), 1, 0, &block_order_kernel, y);
+}
+cudaError_t trap(cudaStream_t stream) {
+  return start(stream, 1, 32, 0, &trap_kernel);
+}
+cudaError_t failing_assertion(cudaStream_t stream) {
+  return start(stream, 1, 32, 0, &failing_assertion_kernel);
+}
+
+}  // namespace planted
