@@ -48,7 +48,8 @@ void BehaviourCloningOptions::validate() const {
 }
 
 BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demonstrations,
-                                   std::span<const Index> training_rows, std::span<const Index> validation_rows,
+                                   std::span<const std::int32_t> training_rows,
+                                   std::span<const std::int32_t> validation_rows,
                                    const BehaviourCloningOptions& options, PolicyDescription names)
     : options_(validated(options)),
       loss_(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse),

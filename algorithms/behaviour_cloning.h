@@ -53,8 +53,8 @@ class BehaviourCloning {
  public:
   /// Rows of the demonstrations to train on and to validate with (the latter may be none). The demonstrations are
   /// copied to the device and may go. Errors: input_error for options or data that cannot be trained on.
-  BehaviourCloning(DeviceId device, const Demonstrations& demonstrations, std::span<const Index> training_rows,
-                   std::span<const Index> validation_rows, const BehaviourCloningOptions& options,
+  BehaviourCloning(DeviceId device, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
+                   std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options,
                    PolicyDescription names = {});
 
   /// Called after every epoch; save() may be called from it. Training ends early where it returns false.

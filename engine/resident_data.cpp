@@ -10,7 +10,7 @@ namespace mynah {
 namespace {
 
 /// The chosen rows of a host matrix, rows padded to 16 bytes, in device memory.
-Matrix upload_rows(Stream& stream, ConstMatrix source, std::span<const Index> rows, Buffer<float>& storage) {
+Matrix upload_rows(Stream& stream, ConstMatrix source, std::span<const std::int32_t> rows, Buffer<float>& storage) {
   const Index stride = (source.columns + 3) / 4 * 4;
   std::vector<float> chosen(rows.size() * static_cast<std::size_t>(stride), 0.0f);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -22,7 +22,7 @@ Matrix upload_rows(Stream& stream, ConstMatrix source, std::span<const Index> ro
 
 }  // namespace
 
-ResidentData::ResidentData(Stream& stream, const Demonstrations& demonstrations, std::span<const Index> rows) {
+ResidentData::ResidentData(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows) {
   inputs_view_ = upload_rows(stream, demonstrations.observation_matrix(), rows, inputs_);
   if (!demonstrations.discrete) {
     values_view_ = upload_rows(stream, demonstrations.action_matrix(), rows, values_);

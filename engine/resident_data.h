@@ -14,7 +14,7 @@ class ResidentData {
  public:
   ResidentData() = default;
   /// The given rows of the demonstrations: observations, and actions or labels.
-  ResidentData(Stream& stream, const Demonstrations& demonstrations, std::span<const Index> rows);
+  ResidentData(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows);
 
   Index rows() const { return inputs_view_.rows; }
   bool empty() const { return rows() == 0; }

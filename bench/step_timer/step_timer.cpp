@@ -121,8 +121,8 @@ std::vector<double> measure(double seconds, int repeats, const Call& once) {
 std::vector<double> time_training(const Request& request, DeviceId device) {
   Policy policy(device, describe(request), 1);
   const Demonstrations data = random_demonstrations(request);
-  std::vector<Index> rows(static_cast<std::size_t>(data.rows()));
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<Index>(i);
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(data.rows()));
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int32_t>(i);
   const ResidentData resident(policy.stream(), data, rows);
   Adam adam(policy.stream(), policy.network().parameters, {});
   TrainingPlan plan(policy.stream(), policy.network(), policy.input(), policy.head(), adam, resident, {request.batch});

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+
+#include "algorithms/behaviour_cloning.h"
+#include "engine/option_table.h"
+#include "engine/progress.h"
+
+namespace mynah {
+
+/// Everything that `mynah train bc` can be told, and what a run's config.toml repeats.
+struct BehaviourCloningSettings {
+  std::string data;              ///< File of demonstrations.
+  std::string actions = "auto";  ///< auto, discrete or continuous: how to read the actions of CSV and JSON Lines.
+  std::string task;              ///< Name of the task, kept in the policy; may be empty.
+  std::string device = "auto";   ///< cpu, cuda, cuda:N or auto.
+  double validation_fraction = 0.1;
+  Index checkpoint_every = 0;  ///< Epochs between checkpoints; 0: by time.
+  double checkpoint_seconds = 10.0;
+  std::string activation = "relu";
+  BehaviourCloningOptions cloning;
+
+  /// The table of all options; it points into this object.
+  OptionTable table();
+};
+
+struct BehaviourCloningOutcome {
+  BehaviourCloningResult result;
+  std::filesystem::path policy;
+  std::string device;
+  std::string plan;          ///< What the plan chose.
+  bool interrupted = false;  ///< Stopped by `stop`; the run can be resumed.
+  double seconds = 0.0;      ///< Of this call.
+};
+
+/// Trains in a new run folder `out`: config.toml, metrics, checkpoints, policy.safetensors. Nothing is written before
+/// the data and the options have been found good. When *stop becomes true, training ends after the running epoch with a
+/// checkpoint. Errors: input_error for data, options, or a folder that holds a run already (unless `overwrite`).
+BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings, const std::filesystem::path& out,
+                                              bool overwrite, ProgressObserver& progress,
+                                              const std::atomic<bool>* stop = nullptr);
+
+/// Goes on with a run that was killed or stopped, from its last checkpoint: on the same kind of device the result is,
+/// bit for bit, that of a run that was never interrupted. A finished run is refused, and so is one whose data file has
+/// changed.
+BehaviourCloningOutcome resume_behaviour_cloning(const std::filesystem::path& run, ProgressObserver& progress,
+                                                 const std::atomic<bool>* stop = nullptr);
+
+}  // namespace mynah

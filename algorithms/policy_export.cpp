@@ -1,0 +1,82 @@
+#include "algorithms/policy_export.h"
+
+#include "engine/run_folder.h"
+#include "kernels/error.h"
+
+namespace mynah {
+namespace {
+
+/// One linear layer on the host.
+struct HostLinear {
+  std::string name;
+  std::vector<float> weight;  // [outputs, inputs]
+  std::vector<float> bias;
+  std::size_t inputs = 0;
+};
+
+void fold_into_first(HostLinear& layer, const std::vector<float>& mean, const std::vector<float>& deviation) {
+  for (std::size_t o = 0; o < layer.bias.size(); ++o) {
+    double bias = layer.bias[o];
+    for (std::size_t i = 0; i < layer.inputs; ++i) {
+      const double scaled = static_cast<double>(layer.weight[o * layer.inputs + i]) / deviation[i];
+      bias -= scaled * mean[i];
+      layer.weight[o * layer.inputs + i] = static_cast<float>(scaled);
+    }
+    layer.bias[o] = static_cast<float>(bias);
+  }
+}
+
+void fold_into_last(HostLinear& layer, const std::vector<float>& mean, const std::vector<float>& deviation) {
+  for (std::size_t o = 0; o < layer.bias.size(); ++o) {
+    for (std::size_t i = 0; i < layer.inputs; ++i) layer.weight[o * layer.inputs + i] *= deviation[o];
+    layer.bias[o] = static_cast<float>(static_cast<double>(deviation[o]) * layer.bias[o] + mean[o]);
+  }
+}
+
+}  // namespace
+
+std::filesystem::path find_policy(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return path;
+  const auto policy = path / "policy.safetensors";
+  if (std::filesystem::exists(policy)) return policy;
+  if (RunFolder::is_run(path)) {
+    throw input_error(path.string(), "this run has no policy yet: it was stopped before its end",
+                      "finish it with `mynah resume " + path.string() + "`");
+  }
+  throw input_error(path.string(), "is a folder without a policy", "name a run folder or a policy.safetensors file");
+}
+
+SafetensorsFile plain_network(Policy& policy) {
+  const PolicyDescription& description = policy.description();
+  Parameters& parameters = policy.network().parameters;
+  std::vector<HostLinear> layers;
+  std::string sequential;
+  std::size_t inputs = static_cast<std::size_t>(description.mlp.inputs);
+  for (std::size_t i = 0; i <= description.mlp.hidden.size(); ++i) {
+    const std::string name = std::to_string(2 * i);
+    HostLinear layer{name, parameters.get(policy.stream(), name + ".weight"),
+                     parameters.get(policy.stream(), name + ".bias"), inputs};
+    sequential += (i == 0 ? "" : ", " + activation_name(description.mlp.activation) + ", ") + "Linear(" +
+                  std::to_string(inputs) + ", " + std::to_string(layer.bias.size()) + ")";
+    inputs = layer.bias.size();
+    layers.push_back(std::move(layer));
+  }
+  const auto get = [&](const char* name) { return parameters.get(policy.stream(), name); };
+  if (description.normalize_observations) {
+    fold_into_first(layers.front(), get("observation_normalization.mean"), get("observation_normalization.deviation"));
+  }
+  if (description.normalize_actions) {
+    fold_into_last(layers.back(), get("action_normalization.mean"), get("action_normalization.deviation"));
+  }
+  SafetensorsFile file;
+  file.metadata["format"] = "pt";
+  file.metadata["torch.nn.Sequential"] = sequential;
+  for (const HostLinear& layer : layers) {
+    const auto outputs = static_cast<Index>(layer.bias.size());
+    file.add_floats(layer.name + ".weight", {outputs, static_cast<Index>(layer.inputs)}, layer.weight);
+    file.add_floats(layer.name + ".bias", {outputs}, layer.bias);
+  }
+  return file;
+}
+
+}  // namespace mynah

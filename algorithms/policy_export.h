@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+
+#include "algorithms/policy.h"
+
+namespace mynah {
+
+/// The policy file that a path names: the file itself, or the policy of a run folder. Errors: input_error when there is
+/// none, for example because the run is not finished.
+std::filesystem::path find_policy(const std::filesystem::path& path);
+
+/// The network alone, for other programs: tensors "0.weight", "0.bias", "2.weight", ... of a torch.nn.Sequential of
+/// Linear layers and activations. The normalisation of observations is folded into the first layer and that of actions
+/// into the last:
+///
+///   w (x - mean)/deviation + b = (w / deviation) x + (b - Σ_i w_i mean_i / deviation_i)
+///   deviation (w x + b) + mean = (deviation w) x + (deviation b + mean)
+///
+/// computed in double. Metadata "torch.nn.Sequential" says what to build.
+SafetensorsFile plain_network(Policy& policy);
+
+}  // namespace mynah

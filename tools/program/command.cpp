@@ -1,0 +1,59 @@
+#include "tools/program/command.h"
+
+#include <csignal>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace mynah::program {
+namespace {
+
+std::atomic<bool> stop{false};
+
+extern "C" void on_signal(int signal) {
+  stop.store(true);
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+void add_json_flag(CLI::App& command, bool& json) {
+  command.add_flag("--json", json, "Print one JSON object on standard output");
+}
+
+TableOptions::TableOptions(CLI::App& command, OptionTable table) : table_(std::move(table)) {
+  const Config defaults = table_.to_config();
+  for (const OptionTable::Option& option : table_.options()) {
+    const std::string& name = option.name;
+    const std::string value = option_text(defaults.at(name).value);
+    if (std::holds_alternative<bool*>(option.place)) {
+      command
+          .add_flag_function(
+              "--" + name + ",!--no-" + name,
+              [this, name](std::int64_t count) { given_[name] = count > 0 ? "true" : "false"; }, option.help)
+          ->default_str(value);
+    } else {
+      command
+          .add_option_function<std::string>(
+              "--" + name, [this, name](const std::string& text) { given_[name] = text; }, option.help)
+          ->default_str(value);
+    }
+  }
+  command.add_option("--config", config_, "TOML file with any of these options; the command line wins over it");
+}
+
+void TableOptions::apply() {
+  if (!config_.empty()) table_.apply(load_toml_config(config_, table_.names()));
+  for (const auto& [name, text] : given_) table_.set(name, text, "--" + name);
+}
+
+void print_json(const nlohmann::ordered_json& object) {
+  std::printf("%s\n", object.dump().c_str());
+}
+
+const std::atomic<bool>& stop_on_signal() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  return stop;
+}
+
+}  // namespace mynah::program

@@ -1,0 +1,72 @@
+// The program `mynah`: parses, calls, prints. Exit codes: 0; 2 for the user's input; 1 for anything else.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "kernels/error.h"
+#include "tools/program/command.h"
+#include "tools/program/version.h"
+
+namespace {
+
+constexpr const char* description =
+    "mynah learns policies from demonstrations, on the CPU and on NVIDIA GPUs.\n\n"
+    "  mynah record --task pendulum --policy expert --episodes 50 --out demos.npz\n"
+    "  mynah inspect demos.npz\n"
+    "  mynah train bc --data demos.npz --task pendulum --out runs/first\n"
+    "  mynah evaluate runs/first --episodes 100\n";
+
+/// "mynah: PLACE: PROBLEM", and the remedy below it, indented to the text.
+void print_error(const std::string& text) {
+  std::string indented;
+  for (const char c : text) {
+    indented += c;
+    if (c == '\n') indented += "       ";
+  }
+  std::fprintf(stderr, "mynah: %s\n", indented.c_str());
+}
+
+int run(int count, char** arguments) {
+  CLI::App app(description, "mynah");
+  app.set_version_flag("--version", MYNAH_VERSION);
+  app.require_subcommand(1);
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    std::string verb = failed->get_name();
+    for (const CLI::App* parent = failed->get_parent(); parent != nullptr; parent = parent->get_parent()) {
+      verb = parent->get_name() + " " + verb;
+    }
+    return "mynah: " + std::string(error.what()) + "\n       see `" + verb + " --help`\n";
+  });
+  using namespace mynah::program;
+  for (const auto add :
+       {add_inspect, add_train, add_resume, add_predict, add_export, add_devices}) {
+    add(app);
+  }
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    const int code = run(count, arguments);
+    if (std::fflush(stdout) != 0) {
+      print_error("standard output: cannot be written");
+      return 2;
+    }
+    return code;
+  } catch (const mynah::Error& error) {
+    print_error(error.what());
+    return error.cause() == mynah::Error::Cause::input ? 2 : 1;
+  } catch (const std::exception& error) {
+    print_error(std::string("unexpected: ") + error.what());
+    return 1;
+  }
+}

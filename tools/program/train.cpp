@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "algorithms/behaviour_cloning_run.h"
+#include "engine/terminal_progress.h"
+#include "kernels/error.h"
+#include "tools/program/command.h"
+
+namespace mynah::program {
+namespace {
+
+struct TrainRequest {
+  BehaviourCloningSettings settings;
+  std::unique_ptr<TableOptions> options;
+  std::string out;
+  bool overwrite = false;
+  bool json = false;
+};
+
+struct ResumeRequest {
+  std::string run;
+  bool json = false;
+};
+
+void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& run, bool json) {
+  const BehaviourCloningResult& result = outcome.result;
+  if (json) {
+    nlohmann::ordered_json object{{"algorithm", "bc"},
+                                  {"run", run},
+                                  {"finished", !outcome.interrupted},
+                                  {"device", outcome.device},
+                                  {"epochs", result.epochs},
+                                  {"steps", result.steps},
+                                  {"stopped_early", result.stopped_early},
+                                  {"training_loss", result.training_loss},
+                                  {"seconds", outcome.seconds}};
+    if (result.validation) {
+      object["best_epoch"] = result.best_epoch;
+      object["validation_loss"] = result.validation->loss;
+      if (result.validation->accuracy > 0) object["validation_accuracy"] = result.validation->accuracy;
+    }
+    if (!outcome.interrupted) object["policy"] = outcome.policy.string();
+    return print_json(object);
+  }
+  if (outcome.interrupted) {
+    fmt::print("stopped after {} epochs; go on with: mynah resume {}\n", result.epochs, run);
+    return;
+  }
+  fmt::print("{} epochs, {} steps in {:.2f} s on {}\n", result.epochs, result.steps, outcome.seconds, outcome.device);
+  fmt::print("{}\n", outcome.plan);
+  if (result.stopped_early) fmt::print("stopped early: no better validation loss since epoch {}\n", result.best_epoch);
+  if (result.validation) {
+    fmt::print("validation loss {:.6g} (best of epoch {})", result.validation->loss, result.best_epoch);
+    if (result.validation->accuracy > 0) fmt::print(", accuracy {:.4f}", result.validation->accuracy);
+    fmt::print("\n");
+  }
+  fmt::print("policy: {}\nevaluate it with: mynah evaluate {} --task TASK --episodes 100\n", outcome.policy.string(),
+             run);
+}
+
+void train(TrainRequest& request) {
+  request.options->apply();
+  if (request.settings.data.empty()) {
+    throw input_error("--data", "is missing", "name a file of demonstrations: --data demos.npz");
+  }
+  TerminalProgress progress(stderr);
+  const auto outcome =
+      run_behaviour_cloning(request.settings, request.out, request.overwrite, progress, &stop_on_signal());
+  print_outcome(outcome, request.out, request.json);
+}
+
+void resume(const ResumeRequest& request) {
+  TerminalProgress progress(stderr);
+  const auto outcome = resume_behaviour_cloning(request.run, progress, &stop_on_signal());
+  print_outcome(outcome, request.run, request.json);
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("train", "Train a policy: `mynah train bc --data demos.npz --out runs/first`");
+  command->require_subcommand(1);
+  CLI::App* cloning = command->add_subcommand(
+      "bc",
+      "Behaviour cloning: supervised learning of the recorded actions, with mean squared error for continuous actions "
+      "and\n"
+      "softmax cross-entropy for discrete ones. Episodes are held out for validation; training stops when they get no\n"
+      "better, and the best weights are kept. --out becomes a folder with config.toml, metrics.jsonl, TensorBoard\n"
+      "events, checkpoints and policy.safetensors; a run that was stopped goes on with `mynah resume RUN`.");
+  const auto request = std::make_shared<TrainRequest>();
+  request->options = std::make_unique<TableOptions>(*cloning, request->settings.table());
+  cloning->add_option("--out", request->out, "Folder of the run, made new")->required();
+  cloning->add_flag("--overwrite", request->overwrite, "Replace a run that is there already");
+  add_json_flag(*cloning, request->json);
+  cloning->callback([request] { train(*request); });
+}
+
+void add_resume(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("resume", "Go on with a run that was killed or stopped");
+  const auto request = std::make_shared<ResumeRequest>();
+  command->add_option("run", request->run, "Folder of the run")->required();
+  add_json_flag(*command, request->json);
+  command->callback([request] { resume(*request); });
+}
+
+}  // namespace mynah::program

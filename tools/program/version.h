@@ -1,0 +1,5 @@
+#pragma once
+
+#ifndef MYNAH_VERSION
+#error "MYNAH_VERSION is the project's version, set by the build"
+#endif
