@@ -134,6 +134,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 HeaderReader read_header(std::string_view text, std::string_view name) {
   if (text.empty() || text.front() != '{')
     throw input_error(std::string(name), "its header does not begin with '{'", "take a safetensors file");
+  // The parser takes a zero byte for the end of the text, and would not see what stands behind it.
+  if (text.find('\0') != std::string_view::npos) {
+    throw input_error(std::string(name), "its header has a zero byte in it", damaged);
+  }
   HeaderReader reader;
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &reader)) {
     throw input_error(

@@ -1,20 +1,16 @@
 #include "engine/safetensors.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <csignal>
 #include <cstring>
-#include <fstream>
 #include <limits>
-#include <random>
 
 #include "kernels/error.h"
+#include "tests/temporary_folder.h"
 
 namespace mynah {
 namespace {
@@ -23,7 +19,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// A folder of its own for each test, removed at the end.
 class SafetensorsTest : public ::testing::Test {
  protected:
   SafetensorsFile example() {
@@ -37,11 +32,8 @@ class SafetensorsTest : public ::testing::Test {
     return file;
   }
 
-  std::filesystem::path folder_ = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "mynah-safetensors-XXXXXX").string();
-    return std::filesystem::path(::mkdtemp(name.data()));
-  }();
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  TemporaryFolder temporary_;
+  std::filesystem::path folder_ = temporary_.path();
 };
 
 std::vector<std::byte> image_of(const std::string& header, std::size_t data_size) {
@@ -168,6 +160,7 @@ TEST_F(SafetensorsTest, RefusesWhatTheFormatForbids) {
   EXPECT_THAT(refusal(good, 7), HasSubstr("FILE: tensor 'a': its range [0, 8) leaves the file's 7 bytes"));
   EXPECT_THAT(refusal(good, 9), HasSubstr("its last 1 bytes belong to no tensor"));
   EXPECT_THAT(refusal(" " + good, 8), HasSubstr("does not begin with '{'"));
+  EXPECT_THAT(refusal(good + std::string(1, '\0'), 8), HasSubstr("a zero byte"));
   EXPECT_THAT(refusal("[1]", 0), HasSubstr("does not begin with '{'"));
   EXPECT_THAT(refusal("{}x", 0), HasSubstr("not JSON at byte 11"));
   EXPECT_THAT(refusal(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8),
