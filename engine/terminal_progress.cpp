@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <string>
 
@@ -19,13 +20,15 @@ constexpr std::string_view cyan = "\x1b[36m";
 constexpr std::string_view plain = "\x1b[0m";
 constexpr std::string_view erase_to_end = "\x1b[K";
 
-bool is_set(const char* variable) {
+/// The variable's text; empty if it is not set.
+std::string_view environment(const char* variable) {
   const char* value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
+  return value != nullptr ? value : "";
 }
 
 bool can_redraw(int descriptor) {
-  return ::isatty(descriptor) == 1 && is_set("TERM") && std::string_view(std::getenv("TERM")) != "dumb";
+  const std::string_view terminal = environment("TERM");
+  return ::isatty(descriptor) == 1 && !terminal.empty() && terminal != "dumb";
 }
 
 int columns_of(int descriptor) {
@@ -53,7 +56,7 @@ std::string_view cut(std::string_view text, int columns) {
 }
 
 std::string duration_text(double seconds) {
-  const auto whole = static_cast<long>(seconds + 0.5);
+  const auto whole = std::lround(seconds);
   if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
   if (whole < 120) return fmt::format("{} s", whole);
   if (whole < 7200) return fmt::format("{} min", (whole + 30) / 60);
@@ -73,7 +76,7 @@ TerminalProgress::TerminalProgress(std::FILE* stream) {
   };
   screen_.columns = [descriptor] { return columns_of(descriptor); };
   screen_.redraws = can_redraw(descriptor);
-  screen_.colours = screen_.redraws && !is_set("NO_COLOR");
+  screen_.colours = screen_.redraws && environment("NO_COLOR").empty();
 }
 
 TerminalProgress::~TerminalProgress() {

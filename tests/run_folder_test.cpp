@@ -92,7 +92,7 @@ TEST(RunFolder, AnEarlierRunIsNotTouchedUnlessTold) {
 
 TEST(RunFolder, WhatIsNoRunIsRefused) {
   const TemporaryFolder folder;
-  const fs::path path = folder.path();
+  const fs::path& path = folder.path();
   const auto open = [](const fs::path& where) {
     return error_of([&] { RunFolder::open(where, RunFolder::Access::read); });
   };
