@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/cuda/check.h"
+#include "kernels/stream.h"
+#include "kernels/view.h"
+
+namespace mynah::kernels::cuda {
+
+struct LaunchShape {
+  dim3 grid{1, 1, 1};
+  dim3 block{1, 1, 1};
+  std::size_t shared_bytes = 0;  ///< Dynamic shared memory: kernels/cuda/shared_memory.h.
+};
+
+/// Throws for a launch that was refused, with its shape. With MYNAH_CUDA_BLOCKING=1 in the environment it also waits
+/// for the kernel, so that an error shows at the operation that caused it (not while recording).
+void check_launch(cudaError_t status, Stream& stream, const char* operation, const LaunchShape& shape);
+
+/// The one way a kernel is started: on the stream's device and in its order. `operation` is the name a reader of an
+/// error knows, that of the contract. The arguments are converted to the kernel's parameter types.
+template <class... Parameters, class... Arguments>
+void launch(Stream& stream, const char* operation, const LaunchShape& shape, void (*kernel)(Parameters...),
+            Arguments&&... arguments) {
+  static_assert(sizeof...(Parameters) == sizeof...(Arguments), "the kernel takes another number of arguments");
+  const CurrentDevice current(stream.device().ordinal, operation);
+  cudaLaunchConfig_t config{};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = static_cast<cudaStream_t>(stream.native());
+  check_launch(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), stream, operation, shape);
+}
+
+constexpr Index ceil_divide(Index value, Index divisor) {
+  return (value + divisor - 1) / divisor;
+}
+
+/// Grids are for a whole GPU and no more: kernels walk over what is left with grid-stride loops. Twice the blocks of
+/// 256 threads that the largest GPU of today holds at once. A constant and not the GPU's own number, so that sums have
+/// the same order, and results the same bits, on every GPU.
+constexpr Index grid_limit = 4096;
+
+}  // namespace mynah::kernels::cuda

@@ -1,0 +1,142 @@
+#include "kernels/linear.h"
+
+#include "kernels/cuda/block_reduce.h"
+#include "kernels/cuda/linear_tile.h"
+#include "kernels/cuda/map.h"
+
+namespace mynah::kernels::cuda {
+namespace {
+
+constexpr int dot_warps = 8;
+
+/// y_mo = x_m · w_o, a warp for each element. For layers with few elements (batch 1, a policy's head, hidden layers of
+/// small networks) it is limited by latency: every lane has its share of the row in flight at once and five shuffles
+/// end the sum, where a tile would go through k step by step. For one row or one output it reads the matrix once and is
+/// limited by memory. Neighbouring warps share a row of x, which they find in L1.
+template <bool packs>
+__global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(LinearArguments arguments) {
+  constexpr Index width = packs ? 4 : 1;
+  const Index element = Index{blockIdx.x} * dot_warps + threadIdx.x / 32;
+  const Index lane = threadIdx.x % 32;
+  if (element >= arguments.a.extent * arguments.b.extent) return;  // the whole warp
+  const Index m = element / arguments.b.extent;
+  const Index n = element % arguments.b.extent;
+  const float* a = arguments.a.data + m * arguments.a.stride;
+  const float* b = arguments.b.data + n * arguments.b.stride;
+  float sum = 0.0f;
+#pragma unroll 4
+  for (Index k = lane * width; k < arguments.depth; k += 32 * width) {
+    if (k + width <= arguments.depth) {
+      const Pack<width> left = load<width>(a + k);
+      const Pack<width> right = load<width>(b + k);
+#pragma unroll
+      for (int i = 0; i < width; ++i) sum += left.value[i] * right.value[i];
+    } else {
+      for (Index rest = k; rest < arguments.depth; ++rest) sum += a[rest] * b[rest];
+    }
+  }
+  sum = warp_sum(sum);
+  if (lane == 0) store_finished<1>(arguments.target, m, n, {{sum}});
+}
+
+template <class Tile, LinearProduct product>
+void launch_tiles(Stream& stream, const char* operation, LinearArguments arguments, Index parts, bool packs) {
+  arguments.tiles_n = std::max<Index>(1, ceil_divide(arguments.b.extent, Tile::tile_n));  // 1: for the row sums alone
+  const Index tiles = ceil_divide(arguments.a.extent, Tile::tile_m) * arguments.tiles_n;
+  const LaunchShape shape{dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)), dim3(Tile::threads)};
+  launch(stream, operation, shape,
+         packs ? linear_tile_kernel<Tile, product, true> : linear_tile_kernel<Tile, product, false>, arguments);
+}
+
+/// Scratch for the parts, if there are several; returns how many there are.
+Index prepare_parts(Stream& stream, LinearArguments& arguments, Index parts) {
+  arguments.part_depth = arguments.depth;
+  if (parts <= 1) return 1;
+  constexpr Index step = SmallTile::tile_k;  // the deepest tile; the others' depths divide it
+  arguments.part_depth = ceil_divide(ceil_divide(arguments.depth, parts), step) * step;
+  parts = ceil_divide(arguments.depth, arguments.part_depth);
+  const Index elements = arguments.a.extent * arguments.b.extent;
+  const Index sums = arguments.target.row_sums == nullptr ? 0 : arguments.a.extent;
+  arguments.partial =
+      static_cast<float*>(stream.scratch(static_cast<std::size_t>(parts * (elements + sums)) * sizeof(float)));
+  if (sums > 0) arguments.partial_row_sums = arguments.partial + parts * elements;
+  return parts;
+}
+
+void add_parts(Stream& stream, const char* operation, const LinearArguments& arguments, Index parts) {
+  const Index m = arguments.a.extent;
+  const Index n = arguments.b.extent;
+  const bool packs = arguments.target.packs && n % 4 == 0;
+  map(stream, operation, m, n, packs, AddParts{arguments.target, arguments.partial, parts, m, n});
+  if (arguments.partial_row_sums == nullptr) return;
+  map_singly(stream, operation, m, AddPartRowSums{arguments.partial_row_sums, parts, m, arguments.target.row_sums});
+}
+
+/// The launch common to the three products. packs: both operands may be read four floats at a time.
+template <LinearProduct product>
+void multiply(Stream& stream, const char* operation, LinearArguments arguments, bool packs) {
+  const LinearChoice choice = choose_linear(product, arguments.a.extent, arguments.b.extent, arguments.depth);
+  if constexpr (product == LinearProduct::forward) {
+    if (choice.kernel == LinearKernel::dot) {
+      const Index blocks = ceil_divide(arguments.a.extent * arguments.b.extent, dot_warps);
+      launch(stream, operation, {dim3(static_cast<unsigned>(blocks)), dim3(dot_warps * 32)},
+             packs ? linear_dot_kernel<true> : linear_dot_kernel<false>, arguments);
+      return;
+    }
+  }
+  const Index parts = prepare_parts(stream, arguments, choice.parts);
+  if (choice.kernel == LinearKernel::large) {
+    launch_tiles<LargeTile, product>(stream, operation, arguments, parts, packs);
+  } else if (choice.kernel == LinearKernel::medium) {
+    launch_tiles<MediumTile, product>(stream, operation, arguments, parts, packs);
+  } else {
+    launch_tiles<SmallTile, product>(stream, operation, arguments, parts, packs);
+  }
+  if (parts > 1) add_parts(stream, operation, arguments, parts);
+}
+
+LinearTarget target_of(Matrix c) {
+  LinearTarget target{};
+  target.data = c.data;
+  target.stride = c.stride;
+  target.packs = allows_packs(c);
+  return target;
+}
+
+}  // namespace
+
+void linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y) {
+  LinearArguments arguments{};
+  arguments.a = {x.data, x.stride, x.rows};
+  arguments.b = {w.data, w.stride, w.rows};
+  arguments.depth = x.columns;
+  arguments.target = target_of(y);
+  arguments.target.bias = b.empty() ? nullptr : b.data;
+  arguments.target.activation = activation;
+  multiply<LinearProduct::forward>(stream, "linear_forward", arguments, allows_packs(x) && allows_packs(w));
+}
+
+void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dy, Matrix dx, Matrix dw, Vector db) {
+  if (dx.data != nullptr && !dx.empty()) {
+    LinearArguments arguments{};
+    arguments.a = {dy.data, dy.stride, dy.rows};
+    arguments.b = {w.data, w.stride, w.columns};
+    arguments.depth = dy.columns;
+    arguments.target = target_of(dx);
+    const bool packs = allows_packs(dy) && allows_packs(w);
+    multiply<LinearProduct::input_gradient>(stream, "linear_backward (input)", arguments, packs);
+  }
+  if (!dw.empty() || !db.empty()) {
+    LinearArguments arguments{};
+    arguments.a = {dy.data, dy.stride, dy.columns};
+    arguments.b = {x.data, x.stride, x.columns};
+    arguments.depth = dy.rows;
+    arguments.target = target_of(dw);
+    arguments.target.add = true;
+    arguments.target.row_sums = db.empty() ? nullptr : db.data;
+    const bool packs = allows_packs(dy) && allows_packs(x);
+    multiply<LinearProduct::weight_gradient>(stream, "linear_backward (weight)", arguments, packs);
+  }
+}
+
+}  // namespace mynah::kernels::cuda
