@@ -10,10 +10,12 @@
 /// arguments and calls the twin of the stream's backend (defined in `kernels/FAMILY.cpp`). The twins are
 /// `eigen::f<Scalar>` (`kernels/eigen/FAMILY.cpp`, instantiated for float, and for double where gradients are checked)
 /// and `cuda::f` (`kernels/cuda/FAMILY.cu`), which has exactly the type of `f`: MYNAH_CUDA_TWIN(f) declares it.
+// NOLINTBEGIN(bugprone-macro-parentheses): the name that is declared cannot stand in parentheses.
 #define MYNAH_CUDA_TWIN(operation)               \
   namespace cuda {                               \
   decltype(mynah::kernels::operation) operation; \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace mynah::kernels {
 
