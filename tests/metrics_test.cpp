@@ -234,7 +234,9 @@ TEST(Metrics, AreGatheredAndWrittenOnceASecond) {
   metrics.write(1, 1, {{"loss", 1}});
   const auto size = fs::file_size(folder.path() / "metrics.jsonl");
   // On a machine so busy that a second has gone by, the line may be there.
-  if (std::chrono::steady_clock::now() - begin < std::chrono::seconds(1)) EXPECT_EQ(size, 0U);
+  if (std::chrono::steady_clock::now() - begin < std::chrono::seconds(1)) {
+    EXPECT_EQ(size, 0U);
+  }
   std::this_thread::sleep_for(std::chrono::milliseconds(1050));
   metrics.write(2, 2, {{"loss", 1}});
   EXPECT_EQ(lines_of(folder.path()).size(), 2U);
