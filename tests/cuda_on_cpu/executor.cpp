@@ -194,7 +194,10 @@ Fiber& Executor::fiber_for(int thread) {
 
 void Executor::suspend() {
   const int next = pick();
-  if (next < 0) fail_stuck("no thread can go on");
+  if (next < 0) {
+    note_stuck("no thread can go on");
+    abandon();
+  }
   if (next == current_) return;
   Fiber* from = thread_[static_cast<std::size_t>(current_)].fiber;
   switch_context(from->context, fiber_for(next).context);
@@ -210,7 +213,10 @@ void Executor::thread_finished(Fiber& fiber) {
   if (thread.exchange != nullptr) release(std::exchange(thread.exchange, nullptr));
   warp.exited |= 1u << lane();
   for (std::size_t i = warp.pending.size(); i-- > 0;) complete_if_all_came(warp, i);
-  if (arrived_ > 0) fail_stuck("thread " + name_of(current_) + " returned while others wait for the whole block");
+  if (arrived_ > 0) {
+    note_stuck("thread " + name_of(current_) + " returned while others wait for the whole block");
+    abandon();
+  }
 
   const int next = pick();
   if (next >= 0 && thread_[static_cast<std::size_t>(next)].fiber == nullptr) {
@@ -219,7 +225,10 @@ void Executor::thread_finished(Fiber& fiber) {
     select(next);
     return;
   }
-  if (next < 0 && living_ > 0) fail_stuck("no thread can go on");
+  if (next < 0 && living_ > 0) {
+    note_stuck("no thread can go on");
+    abandon();
+  }
   fiber.thread = -1;
   idle_.push_back(&fiber);
   switch_context(fiber.context, next < 0 ? main_ : fiber_for(next).context);
@@ -235,9 +244,14 @@ int Executor::barrier(BarrierKind kind, int value, Site site) {
   }
   me.waits_in = "__syncthreads";
   me.waits_at = site;
-  if (kind != barrier_kind_ || site.line != barrier_site_.line || std::strcmp(site.file, barrier_site_.file) != 0)
-    fail_stuck("divergent barrier: threads of one block wait at different lines");
-  if (exited_ > 0) fail_stuck("threads wait for the whole block after " + std::to_string(exited_) + " of it returned");
+  if (kind != barrier_kind_ || site.line != barrier_site_.line || std::strcmp(site.file, barrier_site_.file) != 0) {
+    note_stuck("divergent barrier: threads of one block wait at different lines");
+    abandon();
+  }
+  if (exited_ > 0) {
+    note_stuck("threads wait for the whole block after " + std::to_string(exited_) + " of it returned");
+    abandon();
+  }
   ++arrived_;
   barrier_sum_ += value != 0;
   if (arrived_ == threads_) {
@@ -263,16 +277,19 @@ unsigned Executor::living_lanes() const {
   return warp.exists & ~warp.exited;
 }
 
-void Executor::fail(cudaError_t error, const std::string& text) {
+void Executor::note_failure(cudaError_t error, const std::string& text) {
   failed_ = true;
   fail_device(error, text + "\n  in " + describe_running());
+}
+
+void Executor::note_stuck(const std::string& what) {
+  note_failure(cudaErrorLaunchFailure, what + waiting_threads());
+}
+
+void Executor::abandon() {
   Fiber* from = thread_[static_cast<std::size_t>(current_)].fiber;
   switch_context(from->context, main_);
   std::abort();  // nobody comes back to an abandoned thread
-}
-
-void Executor::fail_stuck(const std::string& what) {
-  fail(cudaErrorLaunchFailure, what + waiting_threads());
 }
 
 std::string Executor::name_of(int thread) const {

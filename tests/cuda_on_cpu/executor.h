@@ -47,7 +47,11 @@ class Executor {
   unsigned living_lanes() const;
   void yield();
   void* dynamic_shared() const { return dynamic_shared_.get(); }
-  [[noreturn]] void fail(cudaError_t error, const std::string& text);
+  void note_failure(cudaError_t error, const std::string& text);
+
+  /// Ends the block after a failure was noted. Nothing on the calling thread's stack is destroyed, so its frames must
+  /// own nothing by then: a call of its own, after the one that put the report together.
+  [[noreturn]] void abandon();
 
  private:
   struct Thread {
@@ -80,7 +84,7 @@ class Executor {
   void thread_finished(Fiber& fiber);
   void complete_if_all_came(Warp& warp, std::size_t index);
   void release(Exchange* exchange);
-  [[noreturn]] void fail_stuck(const std::string& what);
+  void note_stuck(const std::string& what);
   std::string name_of(int thread) const;
   std::string waiting_threads() const;
 

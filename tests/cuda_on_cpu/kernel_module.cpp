@@ -53,8 +53,10 @@ int visit(dl_phdr_info* info, std::size_t, void* data) {
 
 /// Looks a function up in the full symbol table of its file: kernels with internal linkage are in no other.
 std::string symbol_in_file(const char* file, std::uintptr_t offset) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::vector<char> image((std::istreambuf_iterator<char>(stream)), {});
+  std::ifstream stream(file, std::ios::binary | std::ios::ate);
+  std::vector<char> image(stream ? static_cast<std::size_t>(stream.tellg()) : 0);
+  stream.seekg(0);
+  stream.read(image.data(), static_cast<std::streamsize>(image.size()));
   if (image.size() < sizeof(ElfW(Ehdr))) return {};
   const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(image.data());
   const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(image.data() + header->e_shoff);
@@ -90,7 +92,9 @@ SharedImage shared_image_of(const void* function) {
   return image;
 }
 
-std::string kernel_name(const void* function) {
+namespace {
+
+std::string find_kernel_name(const void* function) {
   Dl_info info{};
   if (dladdr(function, &info) == 0) return "kernel";
   std::string mangled;
@@ -109,6 +113,15 @@ std::string kernel_name(const void* function) {
   const std::size_t from = anonymous == std::string::npos ? 0 : anonymous + 21;
   const std::size_t parameters = name.find('(', from);
   return parameters == std::string::npos ? name : name.substr(0, parameters);
+}
+
+}  // namespace
+
+const std::string& kernel_name(const void* function) {
+  static auto* names = new std::unordered_map<const void*, std::string>;
+  auto entry = names->find(function);
+  if (entry == names->end()) entry = names->emplace(function, find_kernel_name(function)).first;
+  return entry->second;
 }
 
 }  // namespace cuda_on_cpu::detail

@@ -16,6 +16,6 @@ struct SharedImage {
 SharedImage shared_image_of(const void* function);
 
 /// The kernel's demangled name, for reports.
-std::string kernel_name(const void* function);
+const std::string& kernel_name(const void* function);
 
 }  // namespace cuda_on_cpu::detail

@@ -45,7 +45,10 @@ const WarpValues& Executor::exchange(WarpOperation operation, unsigned mask, std
     me.waits_in = function_of(operation);
     me.waits_at = site;
     me.waits_for = mask;
-    fail_stuck("lane " + std::to_string(my_lane) + " takes part in a warp operation whose mask does not name it");
+    {
+      note_stuck("lane " + std::to_string(my_lane) + " takes part in a warp operation whose mask does not name it");
+      abandon();
+    }
   }
   if (me.exchange != nullptr) release(std::exchange(me.exchange, nullptr));
 
@@ -118,8 +121,9 @@ void yield() {
 }
 
 void fail_kernel(const char* text, Site site) {
-  executor().fail(cudaErrorLaunchFailure,
-                  std::string(text) + " at " + (site.file ? site.file : "?") + ":" + std::to_string(site.line));
+  executor().note_failure(cudaErrorLaunchFailure,
+                          std::string(text) + " at " + (site.file ? site.file : "?") + ":" + std::to_string(site.line));
+  executor().abandon();
 }
 
 void Executor::learn_dirty_shared_memory() {
@@ -144,9 +148,11 @@ void Executor::learn_dirty_shared_memory() {
 extern "C" [[noreturn]] void __assert_fail(const char* assertion, const char* file, unsigned int line,
                                            const char* function) noexcept {
   using namespace cuda_on_cpu::detail;
-  if (executor().is_running())
-    executor().fail(cudaErrorAssert, std::string(file) + ":" + std::to_string(line) + ": " + function +
-                                         ": assertion failed: " + assertion);
+  if (executor().is_running()) {
+    executor().note_failure(cudaErrorAssert, std::string(file) + ":" + std::to_string(line) + ": " + function +
+                                                 ": assertion failed: " + assertion);
+    executor().abandon();
+  }
   std::fprintf(stderr, "%s:%u: %s: Assertion `%s' failed.\n", file, line, function, assertion);
   std::abort();
 }
