@@ -1,6 +1,7 @@
 #include "kernels/activation.h"
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
 
@@ -31,10 +32,21 @@ void activation_backward(Stream&, Activation activation, MatrixView<const Scalar
   }
 }
 
-template void activation_forward(Stream&, Activation, MatrixView<const float>, MatrixView<float>);
+template <>
+void activation_forward<float>(Stream&, Activation activation, ConstMatrix x, Matrix y) {
+  using namespace vectorized;
+  const auto f = activation == Activation::relu ? operations().relu : operations().copy;
+  f(x.rows, x.columns, rows_of(x), rows_of(y));
+}
+
+template <>
+void activation_backward<float>(Stream&, Activation activation, ConstMatrix y, ConstMatrix dy, Matrix dx) {
+  using namespace vectorized;
+  if (activation == Activation::none) return operations().copy(y.rows, y.columns, rows_of(dy), rows_of(dx));
+  operations().relu_backward(y.rows, y.columns, rows_of(y), rows_of(dy), rows_of(dx));
+}
+
 template void activation_forward(Stream&, Activation, MatrixView<const double>, MatrixView<double>);
-template void activation_backward(Stream&, Activation, MatrixView<const float>, MatrixView<const float>,
-                                  MatrixView<float>);
 template void activation_backward(Stream&, Activation, MatrixView<const double>, MatrixView<const double>,
                                   MatrixView<double>);
 

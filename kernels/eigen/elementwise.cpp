@@ -1,6 +1,7 @@
 #include "kernels/elementwise.h"
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
 
@@ -27,11 +28,23 @@ void set_counters(Stream&, VectorView<Index> counters, Index value) {
   map(counters).setConstant(value);
 }
 
-template void fill(Stream&, VectorView<float>, float);
+template <>
+void fill<float>(Stream&, Vector x, float value) {
+  vectorized::operations().fill(x.size, x.data, value);
+}
+
+template <>
+void add<float>(Stream&, ConstMatrix x, Matrix y) {
+  vectorized::operations().add(x.rows, x.columns, vectorized::rows_of(x), vectorized::rows_of(y));
+}
+
+template <>
+void copy<float>(Stream&, ConstMatrix x, Matrix y) {
+  vectorized::operations().copy(x.rows, x.columns, vectorized::rows_of(x), vectorized::rows_of(y));
+}
+
 template void fill(Stream&, VectorView<double>, double);
-template void add(Stream&, MatrixView<const float>, MatrixView<float>);
 template void add(Stream&, MatrixView<const double>, MatrixView<double>);
-template void copy(Stream&, MatrixView<const float>, MatrixView<float>);
 template void copy(Stream&, MatrixView<const double>, MatrixView<double>);
 
 }  // namespace mynah::kernels::eigen

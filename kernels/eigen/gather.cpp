@@ -1,6 +1,7 @@
 #include "kernels/gather.h"
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -23,7 +24,13 @@ void gather_labels(Stream&, ConstLabels source, ConstLabels rows, const Index* f
   for (Index i = 0; i < out.size; ++i) out.data[i] = source.data[chosen.data[i]];
 }
 
-template void gather_rows(Stream&, MatrixView<const float>, ConstLabels, const Index*, MatrixView<float>);
+template <>
+void gather_rows<float>(Stream&, ConstMatrix source, ConstLabels rows, const Index* first, Matrix out) {
+  using namespace vectorized;
+  operations().gather_rows(out.rows, out.columns, rows_of(source), chosen_rows(rows, first, out.rows).data,
+                           rows_of(out));
+}
+
 template void gather_rows(Stream&, MatrixView<const double>, ConstLabels, const Index*, MatrixView<double>);
 
 }  // namespace mynah::kernels::eigen

@@ -1,6 +1,7 @@
 #include "kernels/linear.h"
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
 
@@ -21,12 +22,35 @@ void linear_backward(Stream&, MatrixView<const Scalar> x, MatrixView<const Scala
   if (!db.empty()) map(db) += map(dy).colwise().sum();
 }
 
-template void linear_forward(Stream&, MatrixView<const float>, MatrixView<const float>, VectorView<const float>,
-                             Activation, MatrixView<float>);
+namespace {
+
+float* linear_scratch(Stream& stream, const vectorized::LinearSizes& sizes) {
+  const auto floats = static_cast<std::size_t>(vectorized::operations().linear_scratch_floats(sizes));
+  return static_cast<float*>(stream.scratch(floats * sizeof(float)));
+}
+
+}  // namespace
+
+template <>
+void linear_forward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation,
+                           Matrix y) {
+  using namespace vectorized;
+  const LinearSizes sizes{x.rows, w.columns, w.rows};
+  operations().linear_forward(sizes, rows_of(x), rows_of(w), b.empty() ? nullptr : b.data,
+                              activation == Activation::relu, rows_of(y), linear_scratch(stream, sizes));
+}
+
+template <>
+void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dy, Matrix dx, Matrix dw,
+                            Vector db) {
+  using namespace vectorized;
+  const LinearSizes sizes{x.rows, w.columns, w.rows};
+  operations().linear_backward(sizes, rows_of(x), rows_of(w), rows_of(dy), rows_of(dx), rows_of(dw),
+                               db.empty() ? nullptr : db.data, linear_scratch(stream, sizes));
+}
+
 template void linear_forward(Stream&, MatrixView<const double>, MatrixView<const double>, VectorView<const double>,
                              Activation, MatrixView<double>);
-template void linear_backward(Stream&, MatrixView<const float>, MatrixView<const float>, MatrixView<const float>,
-                              MatrixView<float>, MatrixView<float>, VectorView<float>);
 template void linear_backward(Stream&, MatrixView<const double>, MatrixView<const double>, MatrixView<const double>,
                               MatrixView<double>, MatrixView<double>, VectorView<double>);
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -67,8 +68,17 @@ void argmax_rows(Stream&, MatrixView<const Scalar> scores, Labels out) {
   }
 }
 
-template void mse_loss(Stream&, MatrixView<const float>, MatrixView<const float>, VectorView<double>,
-                       MatrixView<float>);
+template <>
+void mse_loss<float>(Stream&, ConstMatrix prediction, ConstMatrix target, VectorView<double> loss_sum,
+                     Matrix gradient) {
+  using namespace vectorized;
+  const double columns = static_cast<double>(prediction.columns);
+  const auto scale = static_cast<float>(2.0 / (static_cast<double>(prediction.rows) * columns));
+  const double squares = operations().squared_error(prediction.rows, prediction.columns, rows_of(prediction),
+                                                    rows_of(target), scale, rows_of(gradient));
+  if (!loss_sum.empty()) loss_sum.data[0] += squares / columns;
+}
+
 template void mse_loss(Stream&, MatrixView<const double>, MatrixView<const double>, VectorView<double>,
                        MatrixView<double>);
 template void softmax_cross_entropy_loss(Stream&, MatrixView<const float>, ConstLabels, VectorView<double>,

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "kernels/eigen/vectorized/linear.h"
+#include "kernels/eigen/vectorized/training.h"
+
+namespace mynah::kernels::eigen::vectorized {
+namespace {
+
+/// The operations as compiled in this source file.
+constexpr Operations all_operations(const char* name) {
+  return {name,           linear_scratch_floats,
+          linear_forward, linear_backward,
+          adam_step,      fill,
+          copy,           add,
+          relu,           relu_backward,
+          standardize,    standardize_backward,
+          unstandardize,  unstandardize_backward,
+          gather_rows,    squared_error};
+}
+
+}  // namespace
+}  // namespace mynah::kernels::eigen::vectorized

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+
+/// The CPU's float operations, written with vectors and compiled once for each instruction set.
+///
+/// Everything but this table has internal linkage, and these sources use no inline function of the standard library, of
+/// Eigen or of mynah's other headers: the linker keeps one copy of an inline function, and it might keep the one that
+/// was compiled for a processor that this one is not. Hence plain pointers, sizes and strides instead of views.
+namespace mynah::kernels::eigen::vectorized {
+
+/// Rows of floats: element (row, column) is data[row * stride + column].
+struct ConstRows {
+  const float* data;
+  std::int64_t stride;
+};
+struct Rows {
+  float* data;
+  std::int64_t stride;
+};
+
+struct LinearSizes {
+  std::int64_t rows, inputs, outputs;
+};
+
+/// The coefficients of one step of Adam, computed in double and rounded once.
+struct AdamCoefficients {
+  float beta1, beta2;  ///< What is kept of the moments,
+  float rest1, rest2;  ///< and 1 minus that.
+  float step_size;     ///< η / (1 - β1ᵗ)
+  float root_scale;    ///< 1 / sqrt(1 - β2ᵗ)
+  float epsilon;
+  float decay;  ///< Added to the gradient, times the parameter.
+  float keep;   ///< What decoupled decay leaves of a parameter.
+};
+
+/// The contracts are those of the operations of the same name in kernels/*.h; scratch is aligned to 256 bytes.
+struct Operations {
+  const char* name;
+
+  std::int64_t (*linear_scratch_floats)(const LinearSizes&);
+  void (*linear_forward)(const LinearSizes&, ConstRows x, ConstRows w, const float* b, bool relu, Rows y,
+                         float* scratch);
+  /// dx.data and db may be null.
+  void (*linear_backward)(const LinearSizes&, ConstRows x, ConstRows w, ConstRows dy, Rows dx, Rows dw, float* db,
+                          float* scratch);
+
+  void (*adam_step)(const AdamCoefficients&, std::int64_t n, float* parameters, const float* gradient,
+                    float* first_moment, float* second_moment);
+
+  void (*fill)(std::int64_t n, float* x, float value);
+  void (*copy)(std::int64_t rows, std::int64_t columns, ConstRows x, Rows y);
+  void (*add)(std::int64_t rows, std::int64_t columns, ConstRows x, Rows y);
+  void (*relu)(std::int64_t rows, std::int64_t columns, ConstRows x, Rows y);
+  void (*relu_backward)(std::int64_t rows, std::int64_t columns, ConstRows y, ConstRows dy, Rows dx);
+  void (*standardize)(std::int64_t rows, std::int64_t columns, ConstRows x, const float* mean, const float* deviation,
+                      Rows y);
+  void (*standardize_backward)(std::int64_t rows, std::int64_t columns, ConstRows dy, const float* deviation, Rows dx);
+  void (*unstandardize)(std::int64_t rows, std::int64_t columns, ConstRows x, const float* mean, const float* deviation,
+                        Rows y);
+  void (*unstandardize_backward)(std::int64_t rows, std::int64_t columns, ConstRows dy, const float* deviation,
+                                 Rows dx);
+  void (*gather_rows)(std::int64_t rows, std::int64_t columns, ConstRows source, const std::int32_t* chosen, Rows out);
+
+  /// Σ (prediction - target)²; gradient, unless its data is null, becomes scale (prediction - target).
+  double (*squared_error)(std::int64_t rows, std::int64_t columns, ConstRows prediction, ConstRows target, float scale,
+                          Rows gradient);
+};
+
+extern const Operations generic_operations;
+#if defined(__x86_64__)
+extern const Operations avx2_operations;
+extern const Operations avx512_operations;
+#endif
+
+/// Whether this processor, and its operating system, can run them.
+bool processor_runs(const Operations& operations);
+
+/// Those for this processor: chosen at the first call, see kernels/processor.h.
+const Operations& operations();
+
+}  // namespace mynah::kernels::eigen::vectorized

@@ -1,0 +1,209 @@
+#pragma once
+
+#include "kernels/eigen/vectorized/tile.h"
+
+/// C = A B, blocked and packed after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008,
+/// in the loop order of Van Zee and van de Geijn, "BLIS", 2015.
+namespace mynah::kernels::eigen::vectorized {
+namespace {
+
+/// Columns of B and tiles of rows of A that are packed at a time, so that both stay in the second-level cache.
+constexpr Size block_columns = 512;
+constexpr Size block_row_tiles = 8;
+/// Below this many elements the tiles read A where it lies, if its layout is Columns.
+constexpr Size direct_elements = 8192;
+
+struct Product {
+  Size rows, columns, steps;  ///< C [rows, columns] = Σ over steps
+  const float* a;
+  Size a_stride;
+  bool a_transposed;  ///< A(r, k) = a[k * a_stride + r] rather than a[r * a_stride + k].
+  const float* b;
+  Size b_stride;
+  bool b_transposed;  ///< B(k, c) = b[c * b_stride + k] rather than b[k * b_stride + c].
+  float* c;
+  Size c_stride;
+  Finish finish;
+};
+
+/// to[k * tile_columns + c] = B(first_step + k, first + c), zeros behind its last column.
+MYNAH_INLINE void pack_rows_of_b(const Product& p, Size first, Size columns, Size first_step, Size steps, float* to) {
+  const float* from = p.b + first_step * p.b_stride + first;
+  for (Size k = 0; k < steps; ++k, from += p.b_stride, to += tile_columns) {
+    for (Size c = 0; c < tile_columns; c += lanes) {
+      const Size left = columns - c;
+      store(to + c, left >= lanes ? load(from + c) : left > 0 ? load(from + c, First(left)) : Vec{});
+    }
+  }
+}
+
+/// The same where B is transposed: squares of lanes x lanes are turned in registers.
+MYNAH_INLINE void pack_columns_of_b(const Product& p, Size first, Size columns, Size first_step, Size steps,
+                                    float* to) {
+  for (Size c = 0; c < columns; c += lanes) {
+    const Size width = smaller(lanes, columns - c);
+    const float* from = p.b + (first + c) * p.b_stride + first_step;
+    Size k = 0;
+    for (; k < steps; k += lanes) {
+      const Size depth = smaller(lanes, steps - k);
+      if (depth <= 2) break;
+      Vec square[lanes];
+      if (depth == lanes && width == lanes) {
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) square[i] = load(from + i * p.b_stride + k);
+      } else {
+        const First some(depth);
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) square[i] = i < width ? load(from + i * p.b_stride + k, some) : Vec{};
+      }
+      transpose(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        if (i < depth) store(to + (k + i) * tile_columns + c, square[i]);
+      }
+    }
+    for (; k < steps; ++k) {
+      float* row = to + k * tile_columns + c;
+      for (Size i = 0; i < width; ++i) row[i] = from[i * p.b_stride + k];
+      for (Size i = width; i < lanes; ++i) row[i] = 0.0f;
+    }
+  }
+}
+
+void pack_b(const Product& p, Size first, Size columns, Size first_step, Size steps, float* to) {
+  for (Size c = 0; c < columns; c += tile_columns, to += steps * tile_columns) {
+    const Size width = smaller(tile_columns, columns - c);
+    if (p.b_transposed) {
+      pack_columns_of_b(p, first + c, width, first_step, steps, to);
+    } else {
+      pack_rows_of_b(p, first + c, width, first_step, steps, to);
+    }
+  }
+}
+
+/// Rows of A one after the other, packed_row_stride apart.
+void pack_rows_of_a(const Product& p, Size first, Size rows, Size first_step, Size steps, float* to) {
+  for (Size r = 0; r < rows; ++r, to += packed_row_stride) {
+    const float* from = p.a + (first + r) * p.a_stride + first_step;
+    Size k = 0;
+    for (; k + lanes <= steps; k += lanes) store(to + k, load(from + k));
+    if (k < steps) store(to + k, load(from + k, First(steps - k)));
+  }
+}
+
+/// A split of `rows` into tiles that differ by one row at most, so that none is small.
+struct RowTiles {
+  Size count, size, larger;  ///< The first `larger` tiles have size + 1 rows.
+
+  explicit RowTiles(Size rows)
+      : count(divided_up(rows, tile_rows)), size(count == 0 ? 0 : rows / count), larger(rows - count * size) {}
+  Size first(Size tile) const { return tile * size + smaller(tile, larger); }
+  Size rows(Size tile) const { return size + (tile < larger ? 1 : 0); }
+};
+
+/// Tiles [begin, end) of A, packed; a tile of Columns begins at first(tile) * steps, one of PackedRows at its row.
+void pack_a(const Product& p, const RowTiles& split, Size begin, Size end, Size first_step, Size steps, float* to) {
+  if (!p.a_transposed) {
+    pack_rows_of_a(p, split.first(begin), split.first(end) - split.first(begin), first_step, steps, to);
+    return;
+  }
+  for (Size tile = begin; tile < end; ++tile) {
+    const Size rows = split.rows(tile);
+    const First some(smaller(rows, lanes));
+    const float* from = p.a + first_step * p.a_stride + split.first(tile);
+    for (Size k = 0; k < steps; ++k, from += p.a_stride, to += rows) {
+      store(to, load(from, some), some);
+      if (rows > lanes) store(to + lanes, load(from + lanes, First(rows - lanes)), First(rows - lanes));
+    }
+  }
+}
+
+/// Everything of one block of steps and columns: B is ready, A is packed as needed.
+struct Block {
+  Size first_column, columns, first_step, steps;
+  const float* b;
+  Size b_stride;        ///< Between steps,
+  Size b_panel_stride;  ///< and between panels of tile_columns columns.
+  Finish finish;
+};
+
+void multiply_row_tiles(const Product& p, const RowTiles& split, const Block& block, Size begin, Size end,
+                        float* packed_a) {
+  const bool direct_a = p.a_transposed && p.rows * block.steps <= direct_elements;
+  if (!direct_a) pack_a(p, split, begin, end, block.first_step, block.steps, packed_a);
+  for (Size c = 0; c < block.columns; c += tile_columns) {
+    const Size width = smaller(tile_columns, block.columns - c);
+    const Size vectors = divided_up(width, lanes);
+    const Size column = block.first_column + c;
+    for (Size tile = begin; tile < end; ++tile) {
+      const Size rows = split.rows(tile), row = split.first(tile), packed_row = row - split.first(begin);
+      TileArguments t;
+      t.steps = block.steps;
+      t.b = block.b + c / tile_columns * block.b_panel_stride;
+      t.b_stride = block.b_stride;
+      t.c = p.c + row * p.c_stride + column;
+      t.c_stride = p.c_stride;
+      t.last_columns = width - (vectors - 1) * lanes;
+      t.finish = block.finish;
+      if (t.finish.bias != nullptr) t.finish.bias += column;
+      if (direct_a) {
+        t.a = p.a + block.first_step * p.a_stride + row;
+        t.a_stride = p.a_stride;
+      } else {
+        t.a = packed_a + packed_row * (p.a_transposed ? block.steps : packed_row_stride);
+        t.a_stride = rows;
+      }
+      const Tile multiply =
+          p.a_transposed ? tiles<Columns>.of[rows - 1][vectors - 1] : tiles<PackedRows>.of[rows - 1][vectors - 1];
+      multiply(t);
+    }
+  }
+}
+
+/// Floats that multiply() needs as scratch.
+MYNAH_INLINE Size product_scratch(Size rows, Size columns, Size steps) {
+  const Size row_tiles = smaller(divided_up(rows, tile_rows), block_row_tiles);
+  const Size a = row_tiles * tile_rows * packed_row_stride;
+  const Size b = smaller(steps, most_steps) * divided_up(smaller(columns, block_columns), tile_columns) * tile_columns;
+  return a + b;
+}
+
+/// steps >= 1. Sums run over the steps in order, block by block.
+void multiply(const Product& p, float* scratch) {
+  const RowTiles split(p.rows);
+  const Size row_tiles = smaller(split.count, block_row_tiles);
+  float* packed_a = scratch;
+  float* packed_b = scratch + row_tiles * tile_rows * packed_row_stride;
+  // One tile of rows meets each element of B once: packing it would cost more than it saves.
+  const bool direct_b = !p.b_transposed && p.columns % lanes == 0 && (split.count == 1 || p.steps <= 32);
+  const Size step_blocks = divided_up(p.steps, most_steps);
+  const Size block_steps = divided_up(p.steps, step_blocks);
+  for (Size first = 0; first < p.columns; first += block_columns) {
+    const Size columns = smaller(block_columns, p.columns - first);
+    for (Size step = 0; step < p.steps; step += block_steps) {
+      Block block;
+      block.first_column = first;
+      block.columns = columns;
+      block.first_step = step;
+      block.steps = smaller(block_steps, p.steps - step);
+      if (direct_b) {
+        block.b = p.b + step * p.b_stride + first;
+        block.b_stride = p.b_stride;
+        block.b_panel_stride = tile_columns;
+      } else {
+        pack_b(p, first, columns, step, block.steps, packed_b);
+        block.b = packed_b;
+        block.b_stride = tile_columns;
+        block.b_panel_stride = tile_columns * block.steps;
+      }
+      const bool last = step + block_steps >= p.steps;
+      block.finish = {p.finish.accumulate || step > 0, last ? p.finish.bias : nullptr, last && p.finish.relu};
+      for (Size tile = 0; tile < split.count; tile += block_row_tiles) {
+        multiply_row_tiles(p, split, block, tile, smaller(tile + block_row_tiles, split.count), packed_a);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mynah::kernels::eigen::vectorized

@@ -1,0 +1,118 @@
+#pragma once
+
+#include "kernels/eigen/vectorized/vector.h"
+
+/// The innermost part of a product: a tile of C that stays in registers while a column of A meets a row of B.
+namespace mynah::kernels::eigen::vectorized {
+namespace {
+
+// The largest tile that leaves registers for two vectors of B and one value of A: 32 registers, or 16.
+#if defined(__AVX512F__)
+constexpr int tile_rows = 14;
+#elif defined(__AVX2__)
+constexpr int tile_rows = 6;
+#else
+constexpr int tile_rows = 4;
+#endif
+constexpr int tile_vectors = 2;
+constexpr int tile_columns = tile_vectors * lanes;
+
+/// At most so many steps of a sum at once: a packed panel of B, [steps, tile_columns], then fits the first-level cache.
+constexpr Size most_steps = 256;
+/// Distance between the rows of packed A: a constant, so that rows are offsets and need no registers; 16 more than a
+/// multiple of 4096 bytes' share, so that the rows of a tile do not fall on each other in the cache.
+constexpr Size packed_row_stride = most_steps + 16;
+
+/// Where element (row r, step k) of A lies.
+struct PackedRows {
+  static MYNAH_INLINE float at(const float* a, Size, int r, Size k) { return a[r * packed_row_stride + k]; }
+};
+struct Columns {
+  static MYNAH_INLINE float at(const float* a, Size stride, int r, Size k) { return a[k * stride + r]; }
+};
+
+/// What becomes of a finished tile.
+struct Finish {
+  bool accumulate;    ///< Add what C holds.
+  const float* bias;  ///< Of the tile's columns; null: none.
+  bool relu;
+};
+
+struct TileArguments {
+  Size steps;
+  const float* a;
+  Size a_stride;  ///< Of Columns.
+  const float* b;
+  Size b_stride;  ///< Between steps; readable for whole vectors.
+  float* c;
+  Size c_stride;
+  Size last_columns;  ///< Columns of the last vector that C has.
+  Finish finish;
+};
+
+template <int R, int V>
+MYNAH_INLINE void finish_tile(const TileArguments& t, Vec (&sum)[R][V]) {
+  const First last(t.last_columns);
+  Vec bias[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    bias[v] = Vec{};
+    if (t.finish.bias != nullptr) {
+      bias[v] = v + 1 < V ? load(t.finish.bias + v * lanes) : load(t.finish.bias + v * lanes, last);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    float* c = t.c + r * t.c_stride;
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const bool whole = v + 1 < V;
+      Vec value = sum[r][v];
+      if (t.finish.accumulate) value += whole ? load(c + v * lanes) : load(c + v * lanes, last);
+      if (t.finish.bias != nullptr) value += bias[v];
+      if (t.finish.relu) value = rectified(value);
+      if (whole) {
+        store(c + v * lanes, value);
+      } else {
+        store(c + v * lanes, value, last);
+      }
+    }
+  }
+}
+
+template <class Layout, int R, int V>
+void multiply_tile(const TileArguments& t) {
+  Vec sum[R][V] = {};
+  const float* b = t.b;
+  for (Size k = 0; k < t.steps; ++k, b += t.b_stride) {
+    Vec row[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) row[v] = load(b + v * lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Vec value = broadcast(Layout::at(t.a, t.a_stride, r, k));
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[r][v] += value * row[v];
+    }
+  }
+  finish_tile<R, V>(t, sum);
+}
+
+using Tile = void (*)(const TileArguments&);
+
+/// Tiles of every number of rows and vectors: tiles.of[rows - 1][vectors - 1].
+template <class Layout>
+struct Tiles {
+  Tile of[tile_rows][tile_vectors];
+
+  template <int... Row>
+  static constexpr Tiles make(LaneList<Row...>) {
+    return {{{multiply_tile<Layout, Row + 1, 1>, multiply_tile<Layout, Row + 1, 2>}...}};
+  }
+};
+
+template <class Layout>
+constexpr Tiles<Layout> tiles = Tiles<Layout>::make(typename MakeLaneList<tile_rows>::type{});
+
+}  // namespace
+}  // namespace mynah::kernels::eigen::vectorized

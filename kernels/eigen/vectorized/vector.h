@@ -1,0 +1,162 @@
+#pragma once
+
+#include <cstdint>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+/// One vector register of floats of the instruction set this source is compiled for, and what C++ has no operator for.
+namespace mynah::kernels::eigen::vectorized {
+namespace {
+
+using Size = std::int64_t;
+
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64;
+#elif defined(__AVX2__)
+constexpr int vector_bytes = 32;
+#else
+constexpr int vector_bytes = 16;
+#endif
+constexpr int lanes = vector_bytes / 4;
+
+typedef float Vec __attribute__((vector_size(vector_bytes)));
+typedef float UnalignedVec __attribute__((vector_size(vector_bytes), aligned(4), may_alias));
+
+#define MYNAH_INLINE inline __attribute__((always_inline, unused))
+
+MYNAH_INLINE Vec load(const float* from) {
+  return *reinterpret_cast<const UnalignedVec*>(from);
+}
+
+MYNAH_INLINE void store(float* to, Vec value) {
+  *reinterpret_cast<UnalignedVec*>(to) = value;
+}
+
+#if defined(__AVX512F__)
+
+/// The first `count` lanes of a vector, 1 <= count <= lanes.
+struct First {
+  __mmask16 mask;
+  explicit MYNAH_INLINE First(Size count) : mask(static_cast<__mmask16>((1u << count) - 1u)) {}
+};
+MYNAH_INLINE Vec load(const float* from, First first) {
+  return _mm512_maskz_loadu_ps(first.mask, from);
+}
+MYNAH_INLINE void store(float* to, Vec value, First first) {
+  _mm512_mask_storeu_ps(to, first.mask, value);
+}
+MYNAH_INLINE Vec broadcast(float value) {
+  return _mm512_set1_ps(value);
+}
+MYNAH_INLINE Vec square_root(Vec x) {
+  return _mm512_maskz_sqrt_ps(0xffff, x);  // (GCC 12 warns of the header behind _mm512_sqrt_ps.)
+}
+
+#elif defined(__AVX2__)
+
+struct First {
+  __m256i mask;
+  explicit MYNAH_INLINE First(Size count)
+      : mask(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                                _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))) {}
+};
+MYNAH_INLINE Vec load(const float* from, First first) {
+  return _mm256_maskload_ps(from, first.mask);
+}
+MYNAH_INLINE void store(float* to, Vec value, First first) {
+  _mm256_maskstore_ps(to, first.mask, value);
+}
+MYNAH_INLINE Vec broadcast(float value) {
+  return _mm256_set1_ps(value);
+}
+MYNAH_INLINE Vec square_root(Vec x) {
+  return _mm256_sqrt_ps(x);
+}
+
+#else
+
+struct First {
+  Size count;
+  explicit MYNAH_INLINE First(Size count_) : count(count_) {}
+};
+MYNAH_INLINE Vec load(const float* from, First first) {
+  Vec value = {};
+  for (Size i = 0; i < first.count; ++i) value[i] = from[i];
+  return value;
+}
+MYNAH_INLINE void store(float* to, Vec value, First first) {
+  for (Size i = 0; i < first.count; ++i) to[i] = value[i];
+}
+MYNAH_INLINE Vec broadcast(float value) {
+  return Vec{value, value, value, value};
+}
+MYNAH_INLINE Vec square_root(Vec x) {
+  for (int i = 0; i < lanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+}
+
+#endif
+
+/// max(x, 0) that leaves NaN as it is.
+MYNAH_INLINE Vec rectified(Vec x) {
+  const Vec zero = {};
+  return x <= zero ? zero : x;
+}
+
+MYNAH_INLINE Size smaller(Size a, Size b) {
+  return a < b ? a : b;
+}
+MYNAH_INLINE Size divided_up(Size a, Size b) {
+  return (a + b - 1) / b;
+}
+
+template <int... Lane>
+struct LaneList {};
+template <int N, int... Lane>
+struct MakeLaneList : MakeLaneList<N - 1, N - 1, Lane...> {};
+template <int... Lane>
+struct MakeLaneList<0, Lane...> {
+  using type = LaneList<Lane...>;
+};
+using AllLanes = MakeLaneList<lanes>::type;
+
+/// One step of a transposition: exchanges the lanes of a whose number has the bit `Distance` with those of b that have
+/// it not.
+template <int Distance, int... Lane>
+MYNAH_INLINE void exchange(Vec& a, Vec& b, LaneList<Lane...>) {
+  const Vec low = __builtin_shufflevector(a, b, ((Lane & Distance) ? lanes + Lane - Distance : Lane)...);
+  const Vec high = __builtin_shufflevector(a, b, ((Lane & Distance) ? lanes + Lane : Lane + Distance)...);
+  a = low;
+  b = high;
+}
+
+template <int Distance = 1>
+MYNAH_INLINE void transpose(Vec (&rows)[lanes]) {
+  if constexpr (Distance < lanes) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) {
+      if ((i & Distance) == 0) exchange<Distance>(rows[i], rows[i + Distance], AllLanes{});
+    }
+    transpose<2 * Distance>(rows);
+  }
+}
+
+/// Lane i of the result is the sum of the lanes of values[i]: a transposition whose halves are added on the way.
+template <int Distance = 1>
+MYNAH_INLINE Vec sums_of_lanes(Vec (&values)[lanes]) {
+  if constexpr (Distance == lanes) {
+    return values[0];
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; i += 2 * Distance) {
+      exchange<Distance>(values[i], values[i + Distance], AllLanes{});
+      values[i] += values[i + Distance];
+    }
+    return sums_of_lanes<2 * Distance>(values);
+  }
+}
+
+}  // namespace
+}  // namespace mynah::kernels::eigen::vectorized
