@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -127,6 +128,7 @@ def save(network, scale, options):
 def evaluate(options):
     tensors = load_file(options.evaluate)
     scale = (tensors.pop("observation.mean", torch.zeros(1)), tensors.pop("observation.std", torch.ones(1)))
+    tensors = {name: tensor for name, tensor in tensors.items() if re.fullmatch(r"\d+\.(weight|bias)", name)}
     weights = [tensors[name] for name in sorted(tensors) if name.endswith("weight")]
     hidden = [weight.shape[0] for weight in weights[:-1]]
     network = make_network(weights[0].shape[1], hidden, weights[-1].shape[0])

@@ -24,7 +24,7 @@ ROOT = HERE.parent.parent
 DATA_SETS = ("hopper", "half_cheetah", "ant")
 JOB = ["--hidden", "256", "--epochs", "100", "--batch-size", "32", "--learning-rate", "1e-3"]
 # What makes mynah's job the same as the script's: no early stop, no rows kept for validation, no standardising.
-MYNAH_JOB = [*JOB, "--patience", "0", "--validation-fraction", "0", "--no-normalize", "--device", "cpu"]
+MYNAH_JOB = [*JOB, "--patience", "0", "--validation-fraction", "0", "--no-normalize-observations", "--device", "cpu"]
 
 
 def run(command, core):
