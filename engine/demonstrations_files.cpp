@@ -1,14 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <fstream>
-#include <system_error>
 
 #include "engine/atomic_file.h"
 #include "engine/demonstrations.h"
 #include "engine/demonstrations_formats.h"
+#include "engine/file_bytes.h"
 #include "engine/text_excerpt.h"
 #include "kernels/error.h"
 
@@ -19,46 +17,6 @@ namespace {
 enum class Format { npz, csv, json_lines };
 
 constexpr const char* readable_formats = "give an .npz, .csv or .jsonl file";
-
-std::string first_bytes(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) throw input_error(path.string(), "is a folder, not a file", readable_formats);
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const int reason = errno;
-    if (reason == ENOENT || reason == ENOTDIR) throw input_error(path.string(), "does not exist", "check the path");
-    throw input_error(path.string(),
-                      fmt::format("cannot be opened: {}", std::system_category().message(reason != 0 ? reason : EIO)),
-                      fmt::format("check its permissions with `ls -l {}`", shell_quoted(path.string())));
-  }
-  std::string start(256, '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(file.gcount()));
-  if (start.empty()) throw input_error(path.string(), "is empty", "record some, e.g. with `mynah record`");
-  return start;
-}
-
-std::string whole_text(const fs::path& path, std::uint64_t max_bytes) {
-  std::error_code failed;
-  const std::uintmax_t size = fs::file_size(path, failed);
-  if (!failed && size > max_bytes) {
-    throw input_error(path.string(), fmt::format("has {} bytes, beyond the limit for one file", size),
-                      "split the file into smaller ones, or raise the limit if you trust it");
-  }
-  // Pipes and files that still grow have no size to rely on, so this reads to the end, whatever was said.
-  std::ifstream file(path, std::ios::binary);
-  std::string text(failed ? 0 : static_cast<std::size_t>(size), '\0');
-  std::size_t filled = 0;
-  while (file) {
-    if (filled == text.size()) text.resize(std::max<std::size_t>(filled + 1, filled + filled / 2));
-    file.read(text.data() + filled, static_cast<std::streamsize>(text.size() - filled));
-    filled += static_cast<std::size_t>(file.gcount());
-  }
-  if (file.bad()) throw input_error(path.string(), fmt::format("reading stopped after {} bytes", filled), "try again");
-  text.resize(filled);
-  return text;
-}
 
 /// Content decides where it is unmistakable, so that a wrong extension does no harm; then the extension.
 Format format_of(const fs::path& path, std::string_view start) {
@@ -95,16 +53,17 @@ Format format_of(const fs::path& path, std::string_view start) {
 }  // namespace
 
 Demonstrations load_demonstrations(const fs::path& path, const LoadOptions& options) {
-  switch (format_of(path, first_bytes(path))) {
+  const std::string bytes = read_file_bytes(path, options.max_bytes);
+  if (bytes.empty()) throw input_error(path.string(), "is empty", "record some, e.g. with `mynah record`");
+  switch (format_of(path, std::string_view(bytes).substr(0, 256))) {
     case Format::csv:
-      return parse_demonstrations_csv(whole_text(path, options.max_bytes), path.string(), options);
+      return parse_demonstrations_csv(bytes, path.string(), options);
     case Format::json_lines:
-      return parse_demonstrations_jsonl(whole_text(path, options.max_bytes), path.string(), options);
+      return parse_demonstrations_jsonl(bytes, path.string(), options);
     case Format::npz:
       break;
   }
-  NpzReader reader(path, options.max_bytes);
-  return parse_demonstrations_npz(reader, options);
+  return parse_demonstrations_npz(std::as_bytes(std::span(bytes)), path.string(), options);
 }
 
 void save_demonstrations(const fs::path& path, const Demonstrations& d) {
