@@ -16,8 +16,8 @@ void release(DeviceId device, void* memory) noexcept;
 /// nothing.
 std::int64_t allocation_count() noexcept;
 
-/// Copies; the device side lies on the stream's device. The host memory of copy_to_device may change as soon as the call
-/// returns; copy_to_host waits for the stream and for the copy.
+/// Copies; the device side lies on the stream's device. The host memory of copy_to_device may change as soon as the
+/// call returns; copy_to_host waits for the stream and for the copy.
 void copy_to_device(Stream& stream, void* device, const void* host, std::size_t bytes);
 void copy_to_host(Stream& stream, void* host, const void* device, std::size_t bytes);
 void copy_on_device(Stream& stream, void* to, const void* from, std::size_t bytes);
