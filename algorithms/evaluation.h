@@ -1,0 +1,55 @@
+#pragma once
+
+#include <array>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "algorithms/rollout.h"
+
+namespace mynah {
+
+/// How well an actor does a task.
+struct EvaluationResult {
+  std::string task;
+  Index episodes = 0;
+  std::vector<double> returns;  ///< [episodes], undiscounted.
+  std::vector<Index> lengths;   ///< [episodes], steps.
+  double return_mean = 0.0;
+  double return_std = 0.0;  ///< Of the population: divided by the number of episodes.
+  double return_min = 0.0;
+  double return_max = 0.0;
+  /// 95 % percentile bootstrap interval of the mean (Efron and Tibshirani, "An introduction to the bootstrap", 1993,
+  /// section 13.3).
+  std::array<double, 2> return_ci95{};
+  std::optional<double> normalized_mean;  ///< 0: as the random policy, 1: as the expert; nothing where not known.
+};
+
+/// Runs episodes and summarises them.
+EvaluationResult evaluate(Stream& stream, const Task& task, Actor& actor, const RolloutOptions& options);
+
+/// Summarises returns (at least one). The interval depends on (returns, seed) alone.
+EvaluationResult summarize(const TaskDescription& task, EpisodeOutcomes outcomes, std::uint64_t seed);
+
+/// Resamples of the bootstrap.
+inline constexpr Index bootstrap_resamples = 10'000;
+
+/// 2.5 and 97.5 % quantiles (linearly interpolated) of the means of bootstrap_resamples resamples of `values` (at least
+/// one), drawn with random_key(seed, RandomStream::bootstrap).
+std::array<double, 2> bootstrap_interval(std::span<const double> values, std::uint64_t seed);
+
+/// {"task", "episodes", "return_mean", "return_std", "return_min", "return_max", "return_ci95": [low, high]} and, where
+/// known, "normalized_mean".
+nlohmann::ordered_json to_json(const EvaluationResult& result);
+
+struct NamedEvaluation {
+  std::string name;
+  EvaluationResult result;
+};
+
+/// A text table, one line for each, with a heading; columns aligned, a newline at the end of each line.
+std::string evaluation_table(std::span<const NamedEvaluation> evaluations);
+
+}  // namespace mynah
