@@ -40,7 +40,8 @@ int run(int count, char** arguments) {
     return "mynah: " + std::string(error.what()) + "\n       see `" + verb + " --help`\n";
   });
   using namespace mynah::program;
-  for (const auto add : {add_inspect, add_train, add_resume, add_predict, add_export, add_devices}) {
+  for (const auto add :
+       {add_record, add_inspect, add_train, add_resume, add_evaluate, add_predict, add_export, add_devices}) {
     add(app);
   }
   try {

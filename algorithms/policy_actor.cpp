@@ -1,0 +1,46 @@
+#include "algorithms/policy_actor.h"
+
+#include "kernels/elementwise.h"
+#include "kernels/error.h"
+#include "kernels/loss.h"
+
+namespace mynah {
+namespace {
+
+std::string shape_text(Index observations, bool discrete, Index actions) {
+  return std::to_string(observations) + " observation values and " + std::to_string(actions) +
+         (discrete ? " discrete actions" : " action values");
+}
+
+}  // namespace
+
+PolicyActor::PolicyActor(Policy& policy, const Task& task) : policy_(&policy) {
+  const TaskDescription& wanted = task.description();
+  const Index outputs = wanted.discrete ? wanted.action_count : wanted.action_size;
+  const bool discrete = policy.description().discrete;
+  if (policy.observation_size() != wanted.observation_size || discrete != wanted.discrete ||
+      policy.output_size() != outputs) {
+    throw input_error("--task " + wanted.name,
+                      "does not fit the policy: the task has " +
+                          shape_text(wanted.observation_size, wanted.discrete, outputs) + ", the policy " +
+                          shape_text(policy.observation_size(), discrete, policy.output_size()),
+                      "evaluate the policy in the task that it was trained for");
+  }
+}
+
+void PolicyActor::act(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
+  if (execution_ == nullptr || execution_->rows() != input.observations.rows) {
+    execution_ = std::make_unique<Execution>(policy_->network(), std::vector<Value>{policy_->output()},
+                                             Execution::Options{input.observations.rows});
+  }
+  kernels::copy(stream, input.observations, execution_->value(policy_->input()));
+  execution_->forward(stream);
+  const Matrix output = execution_->value(policy_->output());
+  if (policy_->description().discrete) {
+    kernels::argmax_rows(stream, output, actions.labels);
+  } else {
+    kernels::copy(stream, output, actions.values);
+  }
+}
+
+}  // namespace mynah

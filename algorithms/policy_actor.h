@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+
+#include "algorithms/actor.h"
+#include "algorithms/policy.h"
+
+namespace mynah {
+
+/// A policy that acts in a task, on the policy's own device and stream: continuous actions clipped by the task,
+/// discrete ones by the highest score. Deterministic. Both must outlive it. Errors: input_error when observations or
+/// actions of the policy are not those of the task.
+class PolicyActor : public Actor {
+ public:
+  PolicyActor(Policy& policy, const Task& task);
+  void act(Stream& stream, const ActorInput& input, const ActionBatch& actions) override;
+
+ private:
+  Policy* policy_;
+  std::unique_ptr<Execution> execution_;  // of the number of rows last asked for
+};
+
+}  // namespace mynah

@@ -1,0 +1,191 @@
+// The program as its users meet it: the whole path, help, and wrong use, which gets exit code 2 and a message with
+// place and remedy, and leaves what is on disk as it was.
+
+#include "tests/program/program.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/temporary_folder.h"
+
+namespace mynah::tests {
+namespace {
+
+using testing::HasSubstr;
+
+class Program : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+
+  std::string record(const std::string& task, int episodes, const std::string& name) {
+    const auto result = run_program(
+        {"record", "--task", task, "--episodes", std::to_string(episodes), "--device", "cpu", "--out", path(name)});
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return path(name);
+  }
+
+  /// Fails with exit code 2, and says both.
+  static void expect_refused(const ProgramResult& result, const std::string& problem, const std::string& remedy) {
+    EXPECT_EQ(result.exit_code, 2) << result.errors;
+    EXPECT_THAT(result.errors, HasSubstr("mynah: "));
+    EXPECT_THAT(result.errors, HasSubstr(problem));
+    EXPECT_THAT(result.errors, HasSubstr(remedy));
+    EXPECT_TRUE(result.output.empty()) << result.output;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Program, FromDemonstrationsToAPolicy) {
+  const std::string data = record("pendulum", 12, "demos.npz");
+  auto result = run_program({"inspect", data, "--json"});
+  EXPECT_EQ(result.json().at("episodes"), 12);
+  EXPECT_EQ(result.json().at("rows"), 2400);
+
+  result = run_program({"train", "bc", "--data", data, "--task", "pendulum", "--hidden", "32", "--epochs", "3",
+                        "--device", "cpu", "--out", path("run"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.json().at("epochs"), 3);
+  EXPECT_EQ(result.json().at("policy"), path("run/policy.safetensors"));
+  for (const char* file : {"config.toml", "metrics.jsonl", "policy.safetensors"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run" / file)) << file;
+  }
+
+  for (const std::string& policy : {path("run"), path("run/policy.safetensors")}) {
+    result = run_program({"evaluate", policy, "--episodes", "5", "--device", "cpu", "--json"});
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    for (const char* key : {"task", "episodes", "return_mean", "return_std", "return_min", "return_max", "return_ci95",
+                            "normalized_mean"}) {
+      EXPECT_TRUE(result.json().contains(key)) << key;
+    }
+    EXPECT_EQ(result.json().at("task"), "Pendulum-v1");
+    EXPECT_EQ(result.json().at("return_ci95").size(), 2U);
+  }
+
+  result = run_program({"predict", path("run"), "--data", data, "--out", path("actions.csv"), "--json"});
+  EXPECT_EQ(result.json().at("rows"), 2400);
+  EXPECT_TRUE(result.json().contains("mse"));
+  result = run_program({"export", path("run"), "--out", path("plain.safetensors"), "--json"});
+  EXPECT_EQ(result.json().at("network"), "Linear(3, 32), relu, Linear(32, 1)");
+  result = run_program({"resume", path("run")});
+  expect_refused(result, "this run is finished", "mynah evaluate");
+}
+
+TEST_F(Program, ConfigurationFileAndCommandLine) {
+  const std::string data = record("cartpole", 6, "demos.npz");
+  write_file(path("bc.toml"), "data = \"" + data + "\"\nhidden = [8]\nepochs = 2\nbatch_size = 100\n");
+  auto result = run_program(
+      {"train", "bc", "--config", path("bc.toml"), "--epochs", "1", "--device", "cpu", "--out", path("run"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.json().at("epochs"), 1);
+  EXPECT_THAT(read_file(path("run/config.toml")), HasSubstr("batch-size = 100"));
+  // A run's own configuration repeats it.
+  result = run_program({"train", "bc", "--config", path("run/config.toml"), "--out", path("again"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(read_file(path("run/policy.safetensors")), read_file(path("again/policy.safetensors")));
+
+  write_file(path("bad.toml"), "epoch = 2\n");
+  expect_refused(run_program({"train", "bc", "--config", path("bad.toml"), "--out", path("x")}), "bad.toml:1",
+                 "epochs");
+  write_file(path("bad.toml"), "epochs = \"many\"\n");
+  expect_refused(run_program({"train", "bc", "--config", path("bad.toml"), "--out", path("x")}), "bad.toml:1",
+                 "a whole number");
+}
+
+TEST_F(Program, HelpTellsWhatThereIs) {
+  auto result = run_program({"--help"});
+  EXPECT_EQ(result.exit_code, 0);
+  for (const char* verb : {"devices", "record", "inspect", "train", "resume", "evaluate", "predict", "export"}) {
+    EXPECT_THAT(result.output, HasSubstr(verb));
+  }
+  result = run_program({"train", "bc", "--help"});
+  EXPECT_EQ(result.exit_code, 0);
+  for (const char* option :
+       {"--hidden", "--epochs", "--batch-size", "--learning-rate", "--patience", "--config", "256,256"}) {
+    EXPECT_THAT(result.output, HasSubstr(option));
+  }
+  EXPECT_THAT(run_program({"--version"}).output, HasSubstr("0.1.0"));
+  result = run_program({"devices", "--json"});
+  EXPECT_EQ(result.json().at("devices").at(0).at("device"), "cpu");
+}
+
+TEST_F(Program, WrongUseIsExplained) {
+  const std::string data = record("pendulum", 6, "demos.npz");
+  const auto train = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"train", "bc", "--data", data, "--epochs", "1", "--out", path("run")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  };
+  expect_refused(run_program({}), "subcommand", "mynah --help");
+  expect_refused(run_program({"fly"}), "fly", "mynah --help");
+  expect_refused(run_program({"train", "bc", "--out", path("run")}), "--data", "demos.npz");
+  expect_refused(run_program({"train", "bc", "--data", path("none.npz"), "--out", path("run")}), "none.npz", "");
+  expect_refused(train({"--learning-rate", "fast"}), "--learning-rate", "a number");
+  expect_refused(train({"--hidden", "256,,256"}), "--hidden", "such as 256,256");
+  expect_refused(train({"--hidden", "-3"}), "--hidden", "1");
+  expect_refused(train({"--activation", "reluu"}), "--activation reluu", "relu");
+  expect_refused(train({"--device", "gpu"}), "--device gpu", "--device cpu");
+  expect_refused(train({"--validation-fraction", "1.5"}), "fraction", "");
+  expect_refused(train({"--epochs", "0"}), "--epochs 0", "at least 1");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "run")) << "refused runs leave no folder";
+  expect_refused(run_program({"evaluate", "expert", "--task", "pendulun"}), "pendulun", "Pendulum-v1");
+  expect_refused(run_program({"evaluate", "expert"}), "--task", "Pendulum-v1");
+  expect_refused(run_program({"evaluate", path("none")}), "none", "");
+  expect_refused(run_program({"evaluate", "expert", "--task", "pendulum", "--episodes", "0"}), "--episodes 0", "1");
+  expect_refused(run_program({"resume", path("none")}), "none", "");
+  expect_refused(run_program({"record", "--task", "pendulum", "--out", "/proc/none/x.npz"}), "/proc/none", "");
+  expect_refused(run_program({"inspect", data, "--drop-episode", "2"}), "--out", "clean.npz");
+}
+
+TEST_F(Program, ARunIsNotOverwrittenByAccident) {
+  const std::string data = record("pendulum", 6, "demos.npz");
+  const std::vector<std::string> call{"train", "bc",       "--data", data,    "--epochs",
+                                      "1",     "--hidden", "8",      "--out", path("run")};
+  ASSERT_EQ(run_program(call).exit_code, 0);
+  const std::string policy = read_file(path("run/policy.safetensors"));
+  expect_refused(run_program(call), path("run"), "--out");
+  EXPECT_EQ(read_file(path("run/policy.safetensors")), policy);
+  auto overwrite = call;
+  overwrite.insert(overwrite.end(), {"--overwrite", "--seed", "2"});
+  EXPECT_EQ(run_program(overwrite).exit_code, 0);
+  EXPECT_NE(read_file(path("run/policy.safetensors")), policy);
+}
+
+TEST_F(Program, BadDataIsRefusedWithItsPlace) {
+  write_file(path("nan.csv"), "episode,observation_0,action_0,reward\n1,0.5,1.5,0\n1,nan,1.5,0\n1,0.1,0.5,0\n");
+  const auto train = [&](const std::string& name) {
+    return run_program({"train", "bc", "--data", path(name), "--out", path("run")});
+  };
+  expect_refused(train("nan.csv"), "observations[1, 0] is NaN", "mynah inspect");
+  const auto inspected = run_program({"inspect", path("nan.csv"), "--json"});
+  EXPECT_EQ(inspected.exit_code, 0) << inspected.errors;
+  EXPECT_EQ(inspected.json().at("not_finite"), 1);
+  write_file(path("ragged.csv"), "episode,observation_0,action_0\n1,0.5,1\n1,0.5\n");
+  expect_refused(train("ragged.csv"), "ragged.csv:3", "");
+  write_file(path("empty.csv"), "episode,observation_0,action_0\n");
+  expect_refused(train("empty.csv"), "empty.csv", "");
+  write_file(path("ragged.jsonl"),
+             "{\"episode\":0,\"observation\":[1],\"action\":[1]}\n"
+             "{\"episode\":0,\"observation\":[1],\"action\":[1,2]}\n");
+  expect_refused(train("ragged.jsonl"), "ragged.jsonl:2", "");
+  write_file(path("torn.npz"), "PK\x03\x04 torn");
+  expect_refused(train("torn.npz"), "torn.npz", "");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "run"));
+}
+
+TEST_F(Program, AFullDiskLeavesEarlierResults) {
+  const std::string data = record("pendulum", 6, "demos.npz");
+  const std::string before = read_file(data);
+  const auto result = run_program({"record", "--task", "pendulum", "--episodes", "20", "--out", data}, -1, 20000);
+  expect_refused(result, "demos.npz", "");
+  EXPECT_EQ(read_file(data), before);
+  const std::vector<std::string> call{"train", "bc", "--data", data, "--epochs", "1", "--out", path("run")};
+  ASSERT_EQ(run_program(call).exit_code, 0);
+  const std::string policy = read_file(path("run/policy.safetensors"));
+  auto exported = run_program({"export", path("run"), "--out", path("run/policy.safetensors")}, -1, 20000);
+  expect_refused(exported, "policy.safetensors", "");
+  EXPECT_EQ(read_file(path("run/policy.safetensors")), policy);
+}
+
+}  // namespace
+}  // namespace mynah::tests

@@ -1,0 +1,40 @@
+#include "tools/program/actor_choice.h"
+
+#include "algorithms/experts.h"
+#include "algorithms/policy_actor.h"
+#include "algorithms/policy_export.h"
+#include "engine/device.h"
+#include "kernels/error.h"
+
+namespace mynah::program {
+namespace {
+
+std::string known_tasks() {
+  std::string text;
+  for (const std::string& name : task_names()) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, const std::string& device,
+                         std::uint64_t seed) {
+  const bool built_in = who == "expert" || who == "random";
+  if (!built_in) {
+    policy = std::make_unique<Policy>(Policy::load(find_policy(who), choose_device(device)));
+  } else {
+    own_stream = std::make_unique<Stream>(choose_device(device));
+  }
+  const std::string name = task_name.empty() && policy ? policy->description().task : task_name;
+  if (name.empty()) throw input_error("--task", "is missing", "name one of: " + known_tasks());
+  task = make_task(name);
+  if (who == "expert") {
+    actor = make_expert(*task);
+  } else if (who == "random") {
+    actor = make_random_policy(*task, seed);
+  } else {
+    actor = std::make_unique<PolicyActor>(*policy, *task);
+  }
+}
+
+}  // namespace mynah::program
