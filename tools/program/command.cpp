@@ -30,12 +30,14 @@ TableOptions::TableOptions(CLI::App& command, OptionTable table) : table_(std::m
           .add_flag_function(
               "--" + name + ",!--no-" + name,
               [this, name](std::int64_t count) { given_[name] = count > 0 ? "true" : "false"; }, option.help)
-          ->default_str(value);
+          ->default_str(value)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     } else {
       command
           .add_option_function<std::string>(
               "--" + name, [this, name](const std::string& text) { given_[name] = text; }, option.help)
-          ->default_str(value);
+          ->default_str(value)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     }
   }
   command.add_option("--config", config_, "TOML file with any of these options; the command line wins over it");

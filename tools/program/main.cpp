@@ -1,10 +1,12 @@
 // The program `mynah`: parses, calls, prints. Exit codes: 0; 2 for the user's input; 1 for anything else.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
 
+#include "engine/nearest_name.h"
 #include "kernels/error.h"
 #include "tools/program/command.h"
 #include "tools/program/version.h"
@@ -28,6 +30,18 @@ void print_error(const std::string& text) {
   std::fprintf(stderr, "mynah: %s\n", indented.c_str());
 }
 
+/// CLI11 calls an unknown verb a missing one; this names it.
+void refuse_unknown_verb(const CLI::App& app, int count, char** arguments) {
+  if (count < 2 || arguments[1][0] == '-') return;
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+  const std::string given = arguments[1];
+  if (std::find(verbs.begin(), verbs.end(), given) != verbs.end()) return;
+  const std::string nearest = mynah::nearest_name(given, verbs);
+  throw mynah::input_error("mynah " + given, "there is no such verb",
+                           (nearest.empty() ? "" : "did you mean `mynah " + nearest + "`? ") + "see `mynah --help`");
+}
+
 int run(int count, char** arguments) {
   CLI::App app(description, "mynah");
   app.set_version_flag("--version", MYNAH_VERSION);
@@ -44,6 +58,7 @@ int run(int count, char** arguments) {
        {add_record, add_inspect, add_train, add_resume, add_evaluate, add_predict, add_export, add_devices}) {
     add(app);
   }
+  refuse_unknown_verb(app, count, arguments);
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
