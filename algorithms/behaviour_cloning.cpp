@@ -1,5 +1,6 @@
 #include "algorithms/behaviour_cloning.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -16,7 +17,10 @@ PolicyDescription describe(const Demonstrations& demonstrations, const Behaviour
                            PolicyDescription description) {
   description.discrete = demonstrations.discrete;
   description.mlp.inputs = demonstrations.observation_size;
-  description.mlp.outputs = demonstrations.discrete ? demonstrations.action_count : demonstrations.action_size;
+  // Rare classes may be missing from the recording: the task knows how many there are.
+  description.mlp.outputs = demonstrations.discrete ? std::max(demonstrations.action_count,
+                                                               static_cast<Index>(description.action_names.size()))
+                                                    : demonstrations.action_size;
   description.mlp.hidden = options.hidden;
   description.mlp.activation = options.activation;
   description.normalize_observations = options.normalize_observations;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "algorithms/tasks/task.h"
 #include "engine/crc32c.h"
 #include "engine/device.h"
 #include "engine/file_bytes.h"
@@ -39,6 +40,28 @@ std::string fingerprint(const std::filesystem::path& path) {
   return fmt::format("{:08x}:{}", crc32c(std::as_bytes(std::span(bytes))), bytes.size());
 }
 
+/// What the policy inherits from its task: name, names and bounds. Refuses data that cannot be the task's.
+void describe_task(const Task& task, const Demonstrations& demonstrations, PolicyDescription& policy) {
+  const TaskDescription& description = task.description();
+  if (demonstrations.observation_size != description.observation_size ||
+      demonstrations.discrete != description.discrete ||
+      (description.discrete ? demonstrations.action_count > description.action_count
+                            : demonstrations.action_size != description.action_size)) {
+    throw input_error(demonstrations.source,
+                      fmt::format("does not hold demonstrations of {}, which has {} observation values and {} {}",
+                                  description.name, description.observation_size,
+                                  description.discrete ? description.action_count : description.action_size,
+                                  description.discrete ? "discrete actions" : "action values"),
+                      "name the task of the data with --task, or leave it out");
+  }
+  policy.task = description.name;
+  policy.observation_names = description.observation_names;
+  policy.action_names = description.action_names;
+  const auto columns = static_cast<std::size_t>(description.action_size);
+  policy.action_low.assign(columns, description.action_low);
+  policy.action_high.assign(columns, description.action_high);
+}
+
 /// The data, split and on the device, and the algorithm over them.
 struct Job {
   Job(const BehaviourCloningSettings& settings, ProgressObserver& progress) {
@@ -51,7 +74,7 @@ struct Job {
     if (!split.warning.empty()) progress.warning(split.warning);
     progress.message(split.description);
     PolicyDescription names;
-    names.task = settings.task;
+    if (!settings.task.empty()) describe_task(*make_task(settings.task), demonstrations, names);
     cloning = std::make_unique<BehaviourCloning>(choose_device(settings.device), demonstrations, split.train,
                                                  split.validation, settings.cloning, std::move(names));
   }
@@ -151,6 +174,7 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
                                               const std::atomic<bool>* stop) {
   settings.cloning.activation = parse_activation(settings.activation);
   settings.cloning.validate();
+  if (!settings.task.empty()) settings.task = make_task(settings.task)->description().name;
   if (settings.checkpoint_every < 0) {
     throw input_error("--checkpoint-every " + std::to_string(settings.checkpoint_every), "is negative",
                       "give a number of epochs, or 0 for --checkpoint-seconds");

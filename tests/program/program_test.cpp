@@ -127,6 +127,8 @@ TEST_F(Program, WrongUseIsExplained) {
   expect_refused(train({"--device", "gpu"}), "--device gpu", "--device cpu");
   expect_refused(train({"--validation-fraction", "1.5"}), "fraction", "");
   expect_refused(train({"--epochs", "0"}), "--epochs 0", "at least 1");
+  expect_refused(train({"--task", "pendulun"}), "pendulun", "Pendulum-v1");
+  expect_refused(train({"--task", "cartpole"}), "does not hold demonstrations of CartPole-v1", "--task");
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "run")) << "refused runs leave no folder";
   expect_refused(run_program({"evaluate", "expert", "--task", "pendulun"}), "pendulun", "Pendulum-v1");
   expect_refused(run_program({"evaluate", "expert"}), "--task", "Pendulum-v1");

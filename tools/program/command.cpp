@@ -14,6 +14,16 @@ extern "C" void on_signal(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
+/// What a value looks like, for --help.
+struct TypeName {
+  const char* operator()(const bool*) const { return "true|false"; }
+  const char* operator()(const Index*) const { return "N"; }
+  const char* operator()(const std::uint64_t*) const { return "N"; }
+  const char* operator()(const double*) const { return "X"; }
+  const char* operator()(const std::string*) const { return "TEXT"; }
+  const char* operator()(const std::vector<Index>*) const { return "N,N,..."; }
+};
+
 }  // namespace
 
 void add_json_flag(CLI::App& command, bool& json) {
@@ -31,12 +41,14 @@ TableOptions::TableOptions(CLI::App& command, OptionTable table) : table_(std::m
               "--" + name + ",!--no-" + name,
               [this, name](std::int64_t count) { given_[name] = count > 0 ? "true" : "false"; }, option.help)
           ->default_str(value)
+          ->type_name(std::visit(TypeName{}, option.place))
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     } else {
       command
           .add_option_function<std::string>(
               "--" + name, [this, name](const std::string& text) { given_[name] = text; }, option.help)
           ->default_str(value)
+          ->type_name(std::visit(TypeName{}, option.place))
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     }
   }
