@@ -42,14 +42,15 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 }
 
 const Shape shapes[] = {
-    {1, 1, 1, 0},      {1, 17, 256, 0},     {1, 256, 6, 0},    {1, 3, 15, 1},    {1, 16, 16, 0},     {1, 33, 17, 2},
-    {1, 300, 129, 0},  {1, 0, 5, 0},        {2, 17, 256, 0},   {3, 5, 7, 1},     {4, 64, 64, 0},     {5, 0, 4, 2},
-    {6, 1, 40, 0},     {7, 31, 8, 3},       {8, 8, 8, 0},      {9, 15, 16, 0},   {14, 32, 32, 0},    {15, 33, 31, 1},
-    {16, 16, 16, 0},   {17, 17, 17, 5},     {31, 2, 33, 0},    {32, 17, 256, 0}, {32, 256, 6, 0},    {33, 17, 256, 7},
-    {33, 256, 6, 1},   {40, 48, 1, 0},      {64, 4, 2, 0},     {65, 11, 3, 0},   {100, 100, 100, 0}, {128, 18, 70, 1},
-    {13, 512, 24, 0},  {29, 257, 19, 0},    {30, 530, 520, 0}, {57, 600, 34, 4}, {256, 11, 256, 0},  {256, 256, 3, 0},
-    {256, 64, 256, 0}, {113, 127, 1030, 0}, {300, 20, 300, 1}, {513, 19, 65, 0}, {600, 35, 18, 0},   {16, 1024, 8, 0},
-    {8, 1025, 1, 3},   {34, 1, 1, 0},       {70, 258, 516, 2},
+    {1, 18, 37, 0},    {1, 24, 64, 0},   {1, 27, 256, 0},    {1, 31, 16, 0},   {1, 1, 1, 0},      {1, 17, 256, 0},
+    {1, 256, 6, 0},    {1, 3, 15, 1},    {1, 16, 16, 0},     {1, 33, 17, 2},   {1, 300, 129, 0},  {1, 0, 5, 0},
+    {2, 17, 256, 0},   {3, 5, 7, 1},     {4, 64, 64, 0},     {5, 0, 4, 2},     {6, 1, 40, 0},     {7, 31, 8, 3},
+    {8, 8, 8, 0},      {9, 15, 16, 0},   {14, 32, 32, 0},    {15, 33, 31, 1},  {16, 16, 16, 0},   {17, 17, 17, 5},
+    {31, 2, 33, 0},    {32, 17, 256, 0}, {32, 256, 6, 0},    {33, 17, 256, 7}, {33, 256, 6, 1},   {40, 48, 1, 0},
+    {64, 4, 2, 0},     {65, 11, 3, 0},   {100, 100, 100, 0}, {128, 18, 70, 1}, {13, 512, 24, 0},  {29, 257, 19, 0},
+    {30, 530, 520, 0}, {57, 600, 34, 4}, {256, 11, 256, 0},  {256, 256, 3, 0}, {256, 64, 256, 0}, {113, 127, 1030, 0},
+    {300, 20, 300, 1}, {513, 19, 65, 0}, {600, 35, 18, 0},   {16, 1024, 8, 0}, {8, 1025, 1, 3},   {34, 1, 1, 0},
+    {70, 258, 516, 2},
 };
 
 std::vector<const Operations*> runnable_operations() {
@@ -79,12 +80,12 @@ class Vectorized : public ::testing::TestWithParam<std::tuple<const Operations*,
   Floats random(Index rows, Index columns) { return matrix(rows, columns).randomize(generator_); }
   static Doubles exact(const Floats& values) { return Doubles(values.rows(), values.columns()).assign(values); }
 
-  float* scratch(const LinearSizes& sizes) {
+  float* scratch(std::int64_t floats) {
     // Guarded as well: nothing may be written behind what was asked for.
-    scratch_.assign(static_cast<std::size_t>(operations().linear_scratch_floats(sizes)) + 64, 777.0f);
+    scratch_.assign(static_cast<std::size_t>(floats) + 64, 777.0f);
     auto* begin = scratch_.data();
     while (reinterpret_cast<std::uintptr_t>(begin) % 64 != 0) ++begin;
-    scratch_end_ = begin + operations().linear_scratch_floats(sizes);
+    scratch_end_ = begin + floats;
     return begin;
   }
   bool scratch_guard_intact() const {
@@ -114,14 +115,15 @@ TEST_P(Vectorized, LinearForward) {
                                     bias ? exact_b.constant_vector() : VectorView<const double>{},
                                     relu ? Activation::relu : Activation::none, expected.view());
       operations().linear_forward(sizes, rows_of(x.constant()), rows_of(w.constant()),
-                                  bias ? b.constant_vector().data : nullptr, relu, rows_of(y.view()), scratch(sizes));
+                                  bias ? b.constant_vector().data : nullptr, relu, rows_of(y.view()),
+                                  scratch(operations().linear_forward_scratch(sizes)));
       EXPECT_LT(normalized_squared_error(y, expected), tolerance) << relu << bias;
       EXPECT_TRUE(y.guards_intact() && scratch_guard_intact());
 
       Floats again = matrix(rows, outputs);
       operations().linear_forward(sizes, rows_of(x.constant()), rows_of(w.constant()),
                                   bias ? b.constant_vector().data : nullptr, relu, rows_of(again.view()),
-                                  scratch(sizes));
+                                  scratch(operations().linear_forward_scratch(sizes)));
       for (Index m = 0; m < rows; ++m) {
         for (Index o = 0; o < outputs; ++o) ASSERT_EQ(y.at(m, o), again.at(m, o));
       }
@@ -143,7 +145,8 @@ TEST_P(Vectorized, LinearBackward) {
                                    everything ? expected_db.vector() : VectorView<double>{});
     operations().linear_backward(sizes, rows_of(x.constant()), rows_of(w.constant()), rows_of(dy.constant()),
                                  everything ? rows_of(dx.view()) : Rows{nullptr, 0}, rows_of(dw.view()),
-                                 everything ? db.vector().data : nullptr, scratch(sizes));
+                                 everything ? db.vector().data : nullptr,
+                                 scratch(operations().linear_backward_scratch(sizes)));
     if (everything) {
       EXPECT_LT(normalized_squared_error(dx, expected_dx), tolerance);
     }
@@ -287,7 +290,7 @@ TEST_P(Vectorized, NotANumberStays) {
   Floats input = random(rows, 3), w = random(columns, 3);
   const LinearSizes sizes{rows, 3, columns};
   operations().linear_forward(sizes, rows_of(input.constant()), rows_of(w.constant()), bias.vector().data, true,
-                              rows_of(y.view()), scratch(sizes));
+                              rows_of(y.view()), scratch(operations().linear_forward_scratch(sizes)));
   for (Index c = 0; c < columns; ++c) EXPECT_TRUE(std::isnan(y.at(0, c)));
 }
 

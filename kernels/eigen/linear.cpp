@@ -24,9 +24,9 @@ void linear_backward(Stream&, MatrixView<const Scalar> x, MatrixView<const Scala
 
 namespace {
 
-float* linear_scratch(Stream& stream, const vectorized::LinearSizes& sizes) {
-  const auto floats = static_cast<std::size_t>(vectorized::operations().linear_scratch_floats(sizes));
-  return static_cast<float*>(stream.scratch(floats * sizeof(float)));
+float* scratch_of(Stream& stream, std::int64_t floats) {
+  if (floats == 0) return nullptr;
+  return static_cast<float*>(stream.scratch(static_cast<std::size_t>(floats) * sizeof(float)));
 }
 
 }  // namespace
@@ -36,8 +36,9 @@ void linear_forward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVe
                            Matrix y) {
   using namespace vectorized;
   const LinearSizes sizes{x.rows, w.columns, w.rows};
-  operations().linear_forward(sizes, rows_of(x), rows_of(w), b.empty() ? nullptr : b.data,
-                              activation == Activation::relu, rows_of(y), linear_scratch(stream, sizes));
+  const Operations& use = operations();
+  use.linear_forward(sizes, rows_of(x), rows_of(w), b.empty() ? nullptr : b.data, activation == Activation::relu,
+                     rows_of(y), scratch_of(stream, use.linear_forward_scratch(sizes)));
 }
 
 template <>
@@ -45,8 +46,9 @@ void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstM
                             Vector db) {
   using namespace vectorized;
   const LinearSizes sizes{x.rows, w.columns, w.rows};
-  operations().linear_backward(sizes, rows_of(x), rows_of(w), rows_of(dy), rows_of(dx), rows_of(dw),
-                               db.empty() ? nullptr : db.data, linear_scratch(stream, sizes));
+  const Operations& use = operations();
+  use.linear_backward(sizes, rows_of(x), rows_of(w), rows_of(dy), rows_of(dx), rows_of(dw),
+                      db.empty() ? nullptr : db.data, scratch_of(stream, use.linear_backward_scratch(sizes)));
 }
 
 template void linear_forward(Stream&, MatrixView<const double>, MatrixView<const double>, VectorView<const double>,

@@ -8,14 +8,23 @@ namespace {
 
 /// The operations as compiled in this source file.
 constexpr Operations all_operations(const char* name) {
-  return {name,           linear_scratch_floats,
-          linear_forward, linear_backward,
-          adam_step,      fill,
-          copy,           add,
-          relu,           relu_backward,
-          standardize,    standardize_backward,
-          unstandardize,  unstandardize_backward,
-          gather_rows,    squared_error};
+  return {name,
+          linear_forward_scratch,
+          linear_backward_scratch,
+          linear_forward,
+          linear_backward,
+          adam_step,
+          fill,
+          copy,
+          add,
+          relu,
+          relu_backward,
+          standardize,
+          standardize_backward,
+          unstandardize,
+          unstandardize_backward,
+          gather_rows,
+          squared_error};
 }
 
 }  // namespace

@@ -24,15 +24,17 @@ Size turned_columns(const LinearSizes& s) {
   return tail > 0 && turned < s.outputs * s.rows ? tail : 0;
 }
 
-Size linear_scratch_floats(const LinearSizes& s) {
-  const Size forward = product_scratch(s.rows, s.outputs, s.inputs);
+Size linear_forward_scratch(const LinearSizes& s) {
+  return s.inputs == 0 || prefers_dots(s) ? 0 : product_scratch(s.rows, s.outputs, s.inputs);
+}
+
+Size linear_backward_scratch(const LinearSizes& s) {
   const Size input = product_scratch(s.rows, s.inputs, s.outputs);
   const Size weight = product_scratch(s.outputs, s.inputs, s.rows);
   const Size tail = turned_columns(s);
   const Size turned = tail * divided_up(s.outputs, lanes) * lanes + product_scratch(tail, s.outputs, s.rows);
-  const Size two = forward > input ? forward : input;
   const Size other = weight > turned ? weight : turned;
-  return two > other ? two : other;
+  return input > other ? input : other;
 }
 
 void linear_forward(const LinearSizes& s, ConstRows x, ConstRows w, const float* b, bool relu, Rows y, float* scratch) {
@@ -121,6 +123,7 @@ void add_bias_gradient(const LinearSizes& s, ConstRows dy, float* db) {
 
 void linear_backward(const LinearSizes& s, ConstRows x, ConstRows w, ConstRows dy, Rows dx, Rows dw, float* db,
                      float* scratch) {
+  const DenormalsAreZeros scope;
   if (dx.data != nullptr && s.inputs > 0) {
     if (s.outputs == 0) {
       for (Size m = 0; m < s.rows; ++m) {

@@ -38,7 +38,9 @@ struct AdamCoefficients {
 struct Operations {
   const char* name;
 
-  std::int64_t (*linear_scratch_floats)(const LinearSizes&);
+  /// Floats of scratch that these need; 0: scratch may be null.
+  std::int64_t (*linear_forward_scratch)(const LinearSizes&);
+  std::int64_t (*linear_backward_scratch)(const LinearSizes&);
   void (*linear_forward)(const LinearSizes&, ConstRows x, ConstRows w, const float* b, bool relu, Rows y,
                          float* scratch);
   /// dx.data and db may be null.

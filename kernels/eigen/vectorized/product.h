@@ -107,13 +107,19 @@ void pack_a(const Product& p, const RowTiles& split, Size begin, Size end, Size 
     pack_rows_of_a(p, split.first(begin), split.first(end) - split.first(begin), first_step, steps, to);
     return;
   }
-  for (Size tile = begin; tile < end; ++tile) {
-    const Size rows = split.rows(tile);
-    const First some(smaller(rows, lanes));
-    const float* from = p.a + first_step * p.a_stride + split.first(tile);
-    for (Size k = 0; k < steps; ++k, from += p.a_stride, to += rows) {
-      store(to, load(from, some), some);
-      if (rows > lanes) store(to + lanes, load(from + lanes, First(rows - lanes)), First(rows - lanes));
+  const float* from = p.a + first_step * p.a_stride;
+  for (Size k = 0; k < steps; ++k, from += p.a_stride) {
+    float* panel = to;
+    for (Size tile = begin; tile < end; ++tile) {
+      const Size rows = split.rows(tile);
+      const float* values = from + split.first(tile);
+      const First some(smaller(rows, lanes));
+      store(panel + k * rows, load(values, some), some);
+      if (rows > lanes) {
+        const First rest(rows - lanes);
+        store(panel + k * rows + lanes, load(values + lanes, rest), rest);
+      }
+      panel += rows * steps;
     }
   }
 }

@@ -50,34 +50,37 @@ struct TileArguments {
   Finish finish;
 };
 
+/// Calls operation(r, v, some...) for each vector of a tile; `some` is the First of the last vector of a row.
+template <int R, int V, class Operation>
+MYNAH_INLINE void for_each_of_tile(First last, const Operation& operation) {
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v + 1 < V; ++v) operation(r, v);
+    operation(r, V - 1, last);
+  }
+}
+
 template <int R, int V>
 MYNAH_INLINE void finish_tile(const TileArguments& t, Vec (&sum)[R][V]) {
   const First last(t.last_columns);
-  Vec bias[V];
-#pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) {
-    bias[v] = Vec{};
-    if (t.finish.bias != nullptr) {
-      bias[v] = v + 1 < V ? load(t.finish.bias + v * lanes) : load(t.finish.bias + v * lanes, last);
-    }
+  if (t.finish.accumulate) {
+    for_each_of_tile<R, V>(
+        last, [&](int r, int v, auto... some)
+                  __attribute__((always_inline)) { sum[r][v] += load(t.c + r * t.c_stride + v * lanes, some...); });
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {
-    float* c = t.c + r * t.c_stride;
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) {
-      const bool whole = v + 1 < V;
-      Vec value = sum[r][v];
-      if (t.finish.accumulate) value += whole ? load(c + v * lanes) : load(c + v * lanes, last);
-      if (t.finish.bias != nullptr) value += bias[v];
-      if (t.finish.relu) value = rectified(value);
-      if (whole) {
-        store(c + v * lanes, value);
-      } else {
-        store(c + v * lanes, value, last);
-      }
-    }
+  if (t.finish.bias != nullptr) {
+    for_each_of_tile<R, V>(
+        last, [&](int r, int v, auto... some)
+                  __attribute__((always_inline)) { sum[r][v] += load(t.finish.bias + v * lanes, some...); });
   }
+  if (t.finish.relu) {
+    for_each_of_tile<R, V>(
+        last, [&](int r, int v, auto...) __attribute__((always_inline)) { sum[r][v] = rectified(sum[r][v]); });
+  }
+  for_each_of_tile<R, V>(
+      last, [&](int r, int v, auto... some)
+                __attribute__((always_inline)) { store(t.c + r * t.c_stride + v * lanes, sum[r][v], some...); });
 }
 
 template <class Layout, int R, int V>

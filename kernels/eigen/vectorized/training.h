@@ -41,6 +41,7 @@ double squared_error(Size rows, Size columns, ConstRows prediction, ConstRows ta
 
 void adam_step(const AdamCoefficients& a, Size n, float* parameters, const float* gradient, float* first_moment,
                float* second_moment) {
+  const DenormalsAreZeros scope;
   const Vec beta1 = broadcast(a.beta1), beta2 = broadcast(a.beta2);
   const Vec rest1 = broadcast(a.rest1), rest2 = broadcast(a.rest2);
   const Vec step_size = broadcast(a.step_size), root_scale = broadcast(a.root_scale), epsilon = broadcast(a.epsilon);

@@ -47,6 +47,10 @@ MYNAH_INLINE Vec load(const float* from, First first) {
 MYNAH_INLINE void store(float* to, Vec value, First first) {
   _mm512_mask_storeu_ps(to, first.mask, value);
 }
+/// The same for at most four lanes: a wide load, masked or not, takes two turns where it crosses a cache line.
+MYNAH_INLINE Vec load_few(const float* from, First first) {
+  return _mm512_zextps128_ps512(_mm_maskz_loadu_ps(static_cast<__mmask8>(first.mask), from));
+}
 MYNAH_INLINE Vec broadcast(float value) {
   return _mm512_set1_ps(value);
 }
@@ -99,6 +103,12 @@ MYNAH_INLINE Vec square_root(Vec x) {
 
 #endif
 
+#if !defined(__AVX512F__)
+MYNAH_INLINE Vec load_few(const float* from, First first) {
+  return load(from, first);
+}
+#endif
+
 /// max(x, 0) that leaves NaN as it is.
 MYNAH_INLINE Vec rectified(Vec x) {
   const Vec zero = {};
@@ -143,7 +153,16 @@ MYNAH_INLINE void transpose(Vec (&rows)[lanes]) {
   }
 }
 
-/// Lane i of the result is the sum of the lanes of values[i]: a transposition whose halves are added on the way.
+/// One step of sums_of_lanes: lanes of the result that have the bit `Distance` not are sums of two lanes of a, the
+/// others of b. One shuffle and one blend, since shuffles are the scarcer.
+template <int Distance, int... Lane>
+MYNAH_INLINE Vec pairwise_sums(Vec a, Vec b, LaneList<Lane...>) {
+  const Vec stay = __builtin_shufflevector(a, b, ((Lane & Distance) ? lanes + Lane : Lane)...);
+  const Vec move = __builtin_shufflevector(a, b, ((Lane & Distance) ? lanes + Lane - Distance : Lane + Distance)...);
+  return stay + move;
+}
+
+/// Lane i of the result is the sum of the lanes of values[i]: a transposition that adds on the way.
 template <int Distance = 1>
 MYNAH_INLINE Vec sums_of_lanes(Vec (&values)[lanes]) {
   if constexpr (Distance == lanes) {
@@ -151,12 +170,34 @@ MYNAH_INLINE Vec sums_of_lanes(Vec (&values)[lanes]) {
   } else {
 #pragma GCC unroll 16
     for (int i = 0; i < lanes; i += 2 * Distance) {
-      exchange<Distance>(values[i], values[i + Distance], AllLanes{});
-      values[i] += values[i + Distance];
+      values[i] = pairwise_sums<Distance>(values[i], values[i + Distance], AllLanes{});
     }
     return sums_of_lanes<2 * Distance>(values);
   }
 }
+
+/// While it lives, numbers below the smallest normal one are zeros, for this thread: arithmetic with them takes a
+/// hundred times as long, and what dead units leave in Adam's moments shrinks to them and stays there.
+class DenormalsAreZeros {
+ public:
+#if defined(__SSE2__)
+  MYNAH_INLINE DenormalsAreZeros() : before_(__builtin_ia32_stmxcsr()) {
+    constexpr unsigned int flush_results = 0x8000, flush_operands = 0x0040;
+    __builtin_ia32_ldmxcsr(before_ | flush_results | flush_operands);
+  }
+  MYNAH_INLINE ~DenormalsAreZeros() {
+    __builtin_ia32_ldmxcsr(before_);
+  }
+
+ private:
+  unsigned int before_;
+#else
+  MYNAH_INLINE DenormalsAreZeros() {}
+  MYNAH_INLINE ~DenormalsAreZeros() {}
+#endif
+  DenormalsAreZeros(const DenormalsAreZeros&) = delete;
+  DenormalsAreZeros& operator=(const DenormalsAreZeros&) = delete;
+};
 
 }  // namespace
 }  // namespace mynah::kernels::eigen::vectorized
