@@ -42,15 +42,26 @@ MYNAH_INLINE void add_flat_vectors(const float* w, const float* turned_x, Vec (&
   (add_flat_vector<K, V>(w, turned_x, sum), ...);
 }
 
+/// Vector number `V` of x repeated without end.
+template <int K, int V, int... Lane>
+MYNAH_INLINE Vec turned(Vec first, Vec second, LaneList<Lane...>) {
+  return __builtin_shufflevector(first, second, ((V * lanes + Lane) % K)...);
+}
+
+template <int K, int... V>
+MYNAH_INLINE void turn(const float* x, float* turned_x, LaneList<V...>) {
+  const Vec first = load(x), second = load(x + lanes, First(K - lanes));
+  (store(turned_x + V * lanes, turned<K, V>(first, second, AllLanes{})), ...);
+}
+
 template <int K>
 void multiply_flat_rows(const FlatArguments& t) {
-  float repeated_x[K + lanes];
-  for (int i = 0; i < K + lanes; ++i) repeated_x[i] = t.x[i < K ? i : i - K];
+  using AllVectors = typename MakeLaneList<K>::type;
   alignas(vector_bytes) float turned_x[K * lanes];
-  for (int v = 0; v < K; ++v) store(turned_x + v * lanes, load(repeated_x + v * lanes % K));
+  turn<K>(t.x, turned_x, AllVectors{});
   for (Size tile = 0; tile < t.tiles; ++tile) {
     Vec sum[lanes] = {};
-    add_flat_vectors<K>(t.w + tile * K * lanes, turned_x, sum, typename MakeLaneList<K>::type{});
+    add_flat_vectors<K>(t.w + tile * K * lanes, turned_x, sum, AllVectors{});
     Vec y = sums_of_lanes(sum);
     if (t.bias != nullptr) y += load(t.bias + tile * lanes);
     if (t.relu) y = rectified(y);
