@@ -39,7 +39,10 @@ struct VectorCase {
 };
 
 inline std::string text_of(const Layout& layout) {
-  return " padding " + std::to_string(layout.padding) + " offset " + std::to_string(layout.offset);
+  std::string text;
+  if (layout.padding != 0) text += " padding " + std::to_string(layout.padding);
+  if (layout.offset != 0) text += " offset " + std::to_string(layout.offset);
+  return text;
 }
 
 inline std::string text_of(const MatrixCase& shape) {
@@ -53,7 +56,7 @@ inline std::string text_of(const LinearCase& shape) {
 }
 
 inline std::string text_of(const VectorCase& shape) {
-  return std::to_string(shape.size) + " offset " + std::to_string(shape.offset);
+  return std::to_string(shape.size) + text_of(Layout{0, shape.offset});
 }
 
 inline std::vector<Layout> layouts() {
