@@ -54,7 +54,6 @@ void Executor::run(const KernelLaunch& launch) {
   failed_ = false;
   static_shared_ = image.data;
   static_shared_bytes_ = image.bytes;
-  dirty_ = image.bytes == 0 ? nullptr : &dirty_chunks_[launch.function];
   threads_ = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
   thread_.resize(static_cast<std::size_t>(threads_));
   warps_.resize(static_cast<std::size_t>(threads_ + 31) / 32);
@@ -73,27 +72,20 @@ void Executor::run(const KernelLaunch& launch) {
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[choices().choose(i)]);
   }
   for (std::uint64_t i = 0; i < blocks && !failed_; ++i) {
-    fill_shared_memory(i);
+    fill_shared_memory();
     const bool backwards = choices().kind() == Schedule::Kind::reverse;
     run_block(order.empty() ? (backwards ? blocks - 1 - i : i) : order[i]);
-    if (!failed_ && (std::has_single_bit(i + 1) || i + 1 == blocks)) learn_dirty_shared_memory();
   }
   dynamic_shared_.reset();
   launch_ = nullptr;
 }
 
-void Executor::fill_shared_memory(std::uint64_t blocks_done) {
+void Executor::fill_shared_memory() {
   std::memset(dynamic_shared_.get(), 0xff, launch_->dynamic_shared_bytes);
   std::memset(dynamic_shared_.get() + launch_->dynamic_shared_bytes, dynamic_guard, dynamic_guard_bytes);
-  if (dirty_ == nullptr) return;
-  if (blocks_done == 0 || static_shared_bytes_ <= small_image_bytes) {
-    std::memset(static_shared_, 0xff, static_shared_bytes_);
-    return;
-  }
-  for (const std::uint32_t chunk : *dirty_) {
-    const std::size_t start = std::size_t{chunk} * chunk_bytes;
-    std::memset(static_shared_ + start, 0xff, std::min(chunk_bytes, static_shared_bytes_ - start));
-  }
+  // All of the library's, not only the kernel's own: which part a kernel reaches through the functions it calls cannot
+  // be told from outside.
+  if (static_shared_bytes_ != 0) std::memset(static_shared_, 0xff, static_shared_bytes_);
 }
 
 void Executor::run_block(std::uint64_t number) {

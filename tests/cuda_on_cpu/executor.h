@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "fiber.h"
@@ -70,8 +69,7 @@ class Executor {
 
   static void fiber_body(Fiber& fiber);
   void run_block(std::uint64_t number);
-  void fill_shared_memory(std::uint64_t blocks_done);
-  void learn_dirty_shared_memory();
+  void fill_shared_memory();
 
   void set_ready(int thread) { ready_[static_cast<std::size_t>(thread) / 64] |= std::uint64_t{1} << (thread % 64); }
   void set_waiting(int thread) {
@@ -117,13 +115,6 @@ class Executor {
   std::unique_ptr<char, Free> dynamic_shared_;
   char* static_shared_ = nullptr;
   std::size_t static_shared_bytes_ = 0;
-
-  // A library's static shared memory can be large, and one kernel uses little of it. The whole is filled before a
-  // launch; between blocks only those chunks that some block of the kernel was seen to write.
-  static constexpr std::size_t chunk_bytes = 256;
-  static constexpr std::size_t small_image_bytes = 16 * 1024;
-  std::unordered_map<const void*, std::vector<std::uint32_t>> dirty_chunks_;
-  std::vector<std::uint32_t>* dirty_ = nullptr;
 };
 
 Executor& executor();

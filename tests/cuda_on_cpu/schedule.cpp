@@ -1,7 +1,10 @@
 #include "schedule.h"
 
+#include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <system_error>
 
 #include "device_state.h"
 
@@ -10,10 +13,11 @@ namespace {
 
 Schedule schedule_of_environment() {
   const char* text = std::getenv("MYNAH_CUDA_SCHEDULE");
-  const std::string wanted = text ? text : "forward";
-  if (wanted.empty() || wanted == "forward") return {};
-  if (wanted == "reverse") return {Schedule::Kind::reverse, 0};
-  return {Schedule::Kind::random, std::strtoull(wanted.c_str(), nullptr, 10)};
+  if (text == nullptr || *text == '\0') return {};
+  const std::optional<Schedule> wanted = parse_schedule(text);
+  if (wanted) return *wanted;
+  std::fprintf(stderr, "CUDA on CPU: MYNAH_CUDA_SCHEDULE is '%s'; set it to forward, reverse or a seed\n", text);
+  std::abort();
 }
 
 }  // namespace
@@ -47,6 +51,16 @@ std::string describe(Schedule schedule) {
       return std::to_string(schedule.seed);
   }
   return {};
+}
+
+std::optional<Schedule> parse_schedule(std::string_view text) {
+  if (text == "forward") return Schedule{Schedule::Kind::forward, 0};
+  if (text == "reverse") return Schedule{Schedule::Kind::reverse, 0};
+  Schedule seeded{Schedule::Kind::random, 0};
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, seeded.seed);
+  if (error != std::errc{} || rest != end) return std::nullopt;
+  return seeded;
 }
 
 }  // namespace cuda_on_cpu

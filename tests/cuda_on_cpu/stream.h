@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "include/driver_types.h"
@@ -45,6 +47,18 @@ struct Capture {
   std::vector<std::shared_ptr<StreamState>> streams;
 };
 
+/// Every stream and event there is.
+struct Streams {
+  std::shared_ptr<StreamState> legacy = std::make_shared<StreamState>();
+  std::shared_ptr<StreamState> per_thread = std::make_shared<StreamState>();
+  std::vector<std::shared_ptr<StreamState>> all{legacy, per_thread};  // in order of creation
+  std::set<cudaStream_t> handles;
+  std::set<cudaEvent_t> events;
+  std::uint64_t next_sequence = 1;
+};
+
+Streams& streams();
+
 /// nullptr for a handle that is none.
 std::shared_ptr<StreamState> find_stream(cudaStream_t stream);
 
@@ -57,6 +71,14 @@ cudaError_t refuse_during_capture();
 /// The same for calls on the legacy stream.
 cudaError_t refuse_implicit_wait();
 
+/// Runs the first operation of a stream after what it has to wait for, all of which was queued before it.
+void run_first(StreamState& stream);
+
+/// Runs what was queued in a stream before the operation numbered `limit`.
+void run_before(StreamState& stream, std::uint64_t limit);
+inline constexpr std::uint64_t everything = std::numeric_limits<std::uint64_t>::max();
+
+/// Runs everything in one stream, or in all.
 void drain(StreamState& stream);
 void drain_all();
 

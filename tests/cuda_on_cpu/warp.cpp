@@ -126,21 +126,6 @@ void fail_kernel(const char* text, Site site) {
   executor().abandon();
 }
 
-void Executor::learn_dirty_shared_memory() {
-  if (dirty_ == nullptr || static_shared_bytes_ <= small_image_bytes) return;
-  std::vector<std::uint32_t> seen;
-  for (std::size_t start = 0; start < static_shared_bytes_; start += chunk_bytes) {
-    const std::size_t bytes = std::min(chunk_bytes, static_shared_bytes_ - start);
-    const char* chunk = static_shared_ + start;
-    // All bytes equal 0xFF: the first one does, and each equals its neighbour.
-    const bool clean = static_cast<unsigned char>(chunk[0]) == 0xff && std::memcmp(chunk, chunk + 1, bytes - 1) == 0;
-    if (!clean) seen.push_back(static_cast<std::uint32_t>(start / chunk_bytes));
-  }
-  std::vector<std::uint32_t> all;
-  std::set_union(dirty_->begin(), dirty_->end(), seen.begin(), seen.end(), std::back_inserter(all));
-  *dirty_ = std::move(all);
-}
-
 }  // namespace cuda_on_cpu::detail
 
 // A failed assert() in a kernel ends the launch, not the process, as on a device. This definition comes before the C

@@ -103,6 +103,19 @@ TEST_F(PlantedDefect, SharedMemoryLeftByAnotherBlock) {
   }
 }
 
+// More than what any shortcut in filling would take for small, and every block writes a place of its own.
+TEST_F(PlantedDefect, SharedMemoryLeftByAnotherBlockOrKernelInALargeArray) {
+  for (const Schedule schedule : schedules) {
+    const ScheduleScope scope(schedule);
+    const DeviceVector<float> stale(32), other(32);
+    ASSERT_EQ(planted::static_shared_index(nullptr, other.get(), 0), cudaSuccess);
+    for (int launch = 0; launch < 2; ++launch) {
+      ASSERT_EQ(planted::stale_large_shared(nullptr, stale.get(), 32), cudaSuccess);
+      EXPECT_EQ(stale.to_host(), std::vector<float>(32, 0.0f)) << describe(schedule);
+    }
+  }
+}
+
 TEST_F(PlantedDefect, ReadOfUnwrittenDynamicSharedMemory) {
   const DeviceVector<float> y(16);
   ASSERT_EQ(planted::unwritten_dynamic_shared(nullptr, y.get(), 16), cudaSuccess);
@@ -209,6 +222,36 @@ TEST_F(PlantedDefectDeathTest, DeviceMemoryTouchedByTheHost) {
       "touched by the host");
 }
 
+#ifdef MYNAH_UNDEFINED_SANITIZER
+
+TEST_F(PlantedDefectDeathTest, StaticSharedArrayIndexedOutOfItsBounds) {
+  const DeviceVector<float> y(32);
+  EXPECT_EQ(planted::static_shared_index(nullptr, y.get(), 0), cudaSuccess);
+  EXPECT_EQ(y.to_host(), std::vector<float>(32, 1.0f));
+  for (const int past : {1, 1000, -32})
+    EXPECT_DEATH(
+        {
+          planted::static_shared_index(nullptr, y.get(), past);
+          cudaDeviceSynchronize();
+        },
+        "planted_kernels.cu:.*index " + std::to_string(31 + past) + " out of bounds for type 'float");
+}
+
+TEST_F(PlantedDefectDeathTest, MisalignedVectorAccess) {
+  const DeviceVector<float> x(std::vector<float>(16, 1.0f)), y(2);
+  EXPECT_EQ(planted::four_at_a_time(nullptr, x.get() + 4, y.get(), 2), cudaSuccess);
+  EXPECT_EQ(y.to_host(), std::vector<float>(2, 4.0f));
+  for (const int shift : {1, 2, 3})
+    EXPECT_DEATH(
+        {
+          planted::four_at_a_time(nullptr, x.get() + shift, y.get(), 2);
+          cudaDeviceSynchronize();
+        },
+        "planted_kernels.cu:.*misaligned address.*requires 16 byte alignment");
+}
+
+#endif
+
 TEST_F(PlantedDefect, Leak) {
   const std::size_t before = cuda_on_cpu::live_allocations().size();
   ASSERT_EQ(cuda_on_cpu::leak_report(), "");
@@ -230,9 +273,25 @@ TEST_F(PlantedDefect, DivergentBarrier) {
   for (const Schedule schedule : schedules) {
     const ScheduleScope scope(schedule);
     expect_failure(planted::divergent_barrier(nullptr), cudaErrorLaunchFailure,
-                   {"divergent_barrier_kernel", "planted_kernels.cu", "schedule " + describe(schedule)});
-    expect_failure(planted::barrier_in_branch(nullptr), cudaErrorLaunchFailure,
-                   {"divergent barrier", "barrier_in_branch_kernel", "__syncthreads at"});
+                   {"no thread can go on", "63 threads from (0, 0, 0) on: in __syncthreads at ", "planted_kernels.cu",
+                    "1 thread from (40, 0, 0) on: in __syncwarp (mask 00000300) at ", "divergent_barrier_kernel",
+                    "schedule " + describe(schedule)});
+  }
+}
+
+TEST_F(PlantedDefect, BarrierInBothBranches) {
+  for (const Schedule schedule : schedules) {
+    const ScheduleScope scope(schedule);
+    ASSERT_EQ(planted::barrier_in_branch(nullptr), cudaSuccess);
+    ASSERT_EQ(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+    const std::string report = cuda_on_cpu::last_report();
+    EXPECT_TRUE(contains(report, "divergent barrier")) << report;
+    EXPECT_TRUE(contains(report, "barrier_in_branch_kernel")) << report;
+    const std::size_t first = report.find("__syncthreads at "), second = report.find("__syncthreads at ", first + 1);
+    ASSERT_NE(second, std::string::npos) << report;
+    const auto line = [&](std::size_t from) { return report.substr(from, report.find('\n', from) - from); };
+    EXPECT_NE(line(first), line(second)) << report;
+    cuda_on_cpu::reset();
   }
 }
 

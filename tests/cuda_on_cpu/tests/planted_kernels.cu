@@ -42,13 +42,9 @@ __global__ void out_of_bounds_read_kernel(const float* x, float* y, int count, i
 }
 
 __global__ void divergent_barrier_kernel() {
-  // Half of the block waits for all of it; one lane of the other half waits for a lane that comes to the barrier.
-  if (threadIdx.x < 32 || threadIdx.x == 41)
-    __syncthreads();
-  else if (threadIdx.x == 40)
-    __syncwarp(1u << 8 | 1u << 9);
-  else
-    __syncthreads();
+  // One lane waits for its neighbour, which waits with all the others for the whole block.
+  if (threadIdx.x == 40) __syncwarp(1u << 8 | 1u << 9);
+  __syncthreads();
 }
 
 __global__ void barrier_in_branch_kernel() {
@@ -75,6 +71,28 @@ __global__ void unwritten_shared_of_other_block_kernel(float* y) {
   __shared__ float left_over;
   if (blockIdx.x % 2 == 0) left_over = 3.0f;
   y[blockIdx.x] = left_over;
+}
+
+// stale[b]: how many slots of its shared memory block b found written before it wrote its own.
+__global__ void stale_large_shared_kernel(float* stale) {
+  __shared__ float large[8 * 1024];
+  const int stride = 8 * 1024 / static_cast<int>(gridDim.x);
+  int found = 0;
+  for (int i = 0; i < 8 * 1024; ++i) found += large[i] == large[i] ? 1 : 0;
+  large[static_cast<int>(blockIdx.x) * stride] = 1.0f;
+  stale[blockIdx.x] = static_cast<float>(found);
+}
+
+__global__ void static_shared_index_kernel(float* y, int past) {
+  __shared__ float row[32];
+  const int i = static_cast<int>(threadIdx.x);
+  row[i + (i == 31 ? past : 0)] = 1.0f;
+  y[i] = row[i];
+}
+
+__global__ void four_at_a_time_kernel(const float* x, float* y) {
+  const float4 four = *reinterpret_cast<const float4*>(x + 4 * threadIdx.x);
+  y[threadIdx.x] = four.x + four.y + four.z + four.w;
 }
 
 __global__ void unwritten_dynamic_shared_kernel(float* y, int count) {
@@ -145,6 +163,15 @@ cudaError_t unwritten_shared(cudaStream_t stream, float* y, int count) {
 }
 cudaError_t unwritten_shared_of_other_block(cudaStream_t stream, float* y) {
   return start(stream, 4, 1, 0, &unwritten_shared_of_other_block_kernel, y);
+}
+cudaError_t stale_large_shared(cudaStream_t stream, float* stale, int blocks) {
+  return start(stream, static_cast<unsigned>(blocks), 1, 0, &stale_large_shared_kernel, stale);
+}
+cudaError_t static_shared_index(cudaStream_t stream, float* y, int past) {
+  return start(stream, 1, 32, 0, &static_shared_index_kernel, y, past);
+}
+cudaError_t four_at_a_time(cudaStream_t stream, const float* x, float* y, int count) {
+  return start(stream, 1, static_cast<unsigned>(count), 0, &four_at_a_time_kernel, x, y);
 }
 cudaError_t unwritten_dynamic_shared(cudaStream_t stream, float* y, int count) {
   return start(stream, 1, 64, static_cast<size_t>(count) * sizeof(float), &unwritten_dynamic_shared_kernel, y, count);

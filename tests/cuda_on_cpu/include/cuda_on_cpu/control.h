@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// What a test may ask of the emulated device beyond CUDA's own interface.
@@ -21,12 +23,16 @@ struct Schedule {
 };
 
 /// Takes effect from the next operation that runs. The first schedule is read from the environment variable
-/// MYNAH_CUDA_SCHEDULE ("forward", "reverse" or a seed).
+/// MYNAH_CUDA_SCHEDULE ("forward", "reverse" or a seed; forward when it is unset or empty). Any other text there ends
+/// the process, so that a misspelt schedule is not taken for a passed one.
 void set_schedule(Schedule schedule);
 Schedule schedule();
 
 /// "forward", "reverse" or the seed: what to put into MYNAH_CUDA_SCHEDULE to repeat a run.
 std::string describe(Schedule schedule);
+
+/// The reverse of describe(); nothing for text that names no schedule. A seed is a decimal number below 2^64.
+std::optional<Schedule> parse_schedule(std::string_view text);
 
 /// Sets a schedule for a scope.
 class ScheduleScope {
