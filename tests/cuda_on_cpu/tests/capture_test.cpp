@@ -38,9 +38,8 @@ TEST_F(CaptureTest, NothingRunsUntilTheGraphIsLaunched) {
   EXPECT_EQ(status(), cudaStreamCaptureStatusNone);
   ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), cudaSuccess);
   EXPECT_EQ(status(), cudaStreamCaptureStatusActive);
-  float amount = 2.0f;
-  ASSERT_EQ(correct::add(stream, y.get(), 4, amount), cudaSuccess);
-  amount = 100.0f;  // arguments are copied
+  // Arguments are copied: those of the launch are gone when the graph runs.
+  ASSERT_EQ(correct::add(stream, y.get(), 4, 2.0f), cudaSuccess);
   ASSERT_EQ(correct::add(stream, y.get(), 4, 1.0f), cudaSuccess);
   cudaGraph_t graph = nullptr;
   ASSERT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);

@@ -15,10 +15,12 @@ T updated(T* address, Update update) {
 
 }  // namespace cuda_on_cpu::detail
 
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type.
 #define MYNAH_ATOMIC(NAME, T, EXPRESSION)                                                     \
   inline T NAME(T* address, T value) {                                                        \
     return cuda_on_cpu::detail::updated(address, [value](T old) -> T { return EXPRESSION; }); \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 #define MYNAH_ATOMIC_INTEGERS(NAME, EXPRESSION) \
   MYNAH_ATOMIC(NAME, unsigned int, EXPRESSION)  \
   MYNAH_ATOMIC(NAME, unsigned long long, EXPRESSION)
