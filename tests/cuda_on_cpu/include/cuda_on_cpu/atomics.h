@@ -61,10 +61,12 @@ MYNAH_ATOMIC(atomicDec, unsigned int, (old == 0u || old > value) ? value : old -
 #undef MYNAH_ATOMIC_INTEGERS
 #undef MYNAH_ATOMIC
 
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type.
 #define MYNAH_ATOMIC_CAS(T)                                                                                 \
   inline T atomicCAS(T* address, T compare, T value) {                                                      \
     return cuda_on_cpu::detail::updated(address, [=](T old) -> T { return old == compare ? value : old; }); \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 MYNAH_ATOMIC_CAS(int)
 MYNAH_ATOMIC_CAS(unsigned int)
 MYNAH_ATOMIC_CAS(unsigned long long)
