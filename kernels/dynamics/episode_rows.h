@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/dynamics/outcome.h"
 #include "kernels/episode.h"
 #include "kernels/host_device.h"
 
