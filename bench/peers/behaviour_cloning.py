@@ -2,7 +2,8 @@
 """Behaviour cloning as a plain PyTorch script: what `mynah train bc` is compared with.
 
 A network with ReLU between its layers, MSE, Adam, mini-batches in a new random order every epoch. torch's own
-initialisation. Observations and actions are used as they are unless --standardise is given.
+initialisation. Observations and actions are used as they are unless --standardise is given. With --mynah-random, the
+initial weights and the order of the rows in every epoch are those that mynah draws for the same seed.
 
     behaviour_cloning.py --data hopper.npz --hidden 256 --epochs 100 --batch-size 32 --seed 1 --out policy.safetensors
     behaviour_cloning.py --data train.npz --held-out-data held_out.npz --seed 1 --out policy.safetensors
@@ -25,6 +26,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy  # noqa: E402  (the line above has to come first)
 import torch  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
+
+import mynah_random  # noqa: E402
 
 
 def read(path):
@@ -73,13 +76,26 @@ def error(network, data, scale):
         return torch.nn.functional.mse_loss(network(observations), data[1]).item()
 
 
-def batches(data, batch_size, use_loader):
+def draw_as_mynah(network, seed):
+    layers = [module for module in network if isinstance(module, torch.nn.Linear)]
+    sizes = [layers[0].in_features, *(layer.out_features for layer in layers)]
+    with torch.no_grad():
+        for layer, (weight, bias) in zip(layers, mynah_random.linear_layers(seed, sizes)):
+            layer.weight.copy_(torch.from_numpy(weight))
+            layer.bias.copy_(torch.from_numpy(bias))
+
+
+def batches(data, epoch, options):
     """An epoch: by a permutation of rows, or, with --loader, by torch's DataLoader as most scripts do (slower)."""
-    if use_loader:
-        yield from torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*data), batch_size=batch_size, shuffle=True)
+    if options.loader:
+        yield from torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*data), batch_size=options.batch_size,
+                                               shuffle=True)
         return
-    order = torch.randperm(len(data[0]))
-    for rows in order.split(batch_size):
+    if options.mynah_random:
+        order = torch.from_numpy(mynah_random.permutation(options.seed, epoch, len(data[0])))
+    else:
+        order = torch.randperm(len(data[0]))
+    for rows in order.split(options.batch_size):
         yield data[0][rows], data[1][rows]
 
 
@@ -92,11 +108,13 @@ def train(options):
         scale = (data[0].mean(0), data[0].std(0, unbiased=False).clamp_min(1e-6))
     data = ((data[0] - scale[0]) / scale[1], data[1])
     network = make_network(data[0].shape[1], options.hidden, data[1].shape[1])
+    if options.mynah_random:
+        draw_as_mynah(network, options.seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
     loss_function = torch.nn.MSELoss()
     history = []
     for epoch in range(options.epochs):
-        for observations, actions in batches(data, options.batch_size, options.loader):
+        for observations, actions in batches(data, epoch, options):
             loss = loss_function(network(observations), actions)
             optimizer.zero_grad()
             loss.backward()
@@ -150,11 +168,15 @@ def parse_options():
     parser.add_argument("--held-out-fraction", type=float, default=0.0, help="share of rows at the end to hold out")
     parser.add_argument("--standardise", action="store_true", help="observations to mean 0 and deviation 1")
     parser.add_argument("--loader", action="store_true", help="batches from torch's DataLoader")
+    parser.add_argument("--mynah-random", action="store_true", help="mynah's initial weights and order of rows")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=pathlib.Path, help="where to save the weights (.safetensors)")
     parser.add_argument("--evaluate", type=pathlib.Path, metavar="POLICY", help="do not train; the MSE of this policy")
     parser.add_argument("--verbose", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.loader and options.mynah_random:
+        parser.error("--loader draws batches of its own; leave it out with --mynah-random")
+    return options
 
 
 def main():
