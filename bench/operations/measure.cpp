@@ -1,5 +1,7 @@
 #include "bench/operations/measure.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -105,12 +107,29 @@ Roof measured_roof(DeviceId device) {
   return roof;
 }
 
+/// A benchmark that is a function object.
+class DeviceBenchmark : public benchmark::Fixture {
+ public:
+  DeviceBenchmark(const std::string& name, DeviceId device, std::function<void(benchmark::State&, Stream&)> body)
+      : device_(device), body_(std::move(body)) {
+    SetName(name.c_str());
+    UseManualTime();
+  }
+
+ protected:
+  void BenchmarkCase(benchmark::State& state) override {
+    Stream stream(device_);
+    body_(state, stream);
+  }
+
+ private:
+  DeviceId device_;
+  std::function<void(benchmark::State&, Stream&)> body_;
+};
+
 void register_one(const std::string& name, DeviceId device,
                   const std::function<void(benchmark::State&, Stream&)>& body) {
-  benchmark::RegisterBenchmark(name.c_str(), [device, body](benchmark::State& state) {
-    Stream stream(device);
-    body(state, stream);
-  })->UseManualTime();
+  benchmark::internal::RegisterBenchmarkInternal(new DeviceBenchmark(name, device, body));  // which owns it
 }
 
 std::string text_of(DeviceId device) {
@@ -142,7 +161,7 @@ void measure(benchmark::State& state, Stream& stream, const Work& work, const st
   const Repeated repeated(stream, operation);
   // On the CPU as many calls between two looks at the clock as make its own cost small.
   const int rounds = repeated.calls() > 1 ? 1 : static_cast<int>(std::clamp(1e-5 / repeated.run(), 1.0, 1000.0));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     double seconds = 0.0;
     if (rounds == 1) {
       seconds = repeated.run();
@@ -164,7 +183,7 @@ void measure(benchmark::State& state, Stream& stream, const Work& work, const st
 void register_on_devices(const std::string& operation, const std::string& shape,
                          const std::function<void(benchmark::State&, Stream&)>& body) {
   for (const auto& device : list_devices()) {
-    register_one(operation + "/" + shape + "/" + text_of(device.id) + "/mynah", device.id, body);
+    register_one(fmt::format("{}/{}/{}/mynah", operation, shape, text_of(device.id)), device.id, body);
   }
 }
 
@@ -172,7 +191,7 @@ void register_rival(const std::string& operation, const std::string& shape, cons
                     const std::function<void(benchmark::State&, Stream&)>& body) {
   for (const auto& device : list_devices()) {
     if (device.id.backend != Backend::cuda) continue;
-    register_one(operation + "/" + shape + "/" + text_of(device.id) + "/" + whose, device.id, body);
+    register_one(fmt::format("{}/{}/{}/{}", operation, shape, text_of(device.id), whose), device.id, body);
   }
 }
 
