@@ -136,6 +136,7 @@ BehaviourCloningOutcome train(const BehaviourCloningSettings& settings, const Ru
     run.save_policy(job.cloning->policy().to_file());
   }
   outcome.policy = run.policy_path();
+  outcome.task = job.cloning->policy().description().task;
   outcome.device = device_name(job.cloning->policy().stream().device());
   outcome.plan = job.cloning->describe_plan();
   outcome.seconds = seconds_since(start);

@@ -28,6 +28,7 @@ struct BehaviourCloningSettings {
 struct BehaviourCloningOutcome {
   BehaviourCloningResult result;
   std::filesystem::path policy;
+  std::string task;  ///< As the policy names it; may be empty.
   std::string device;
   std::string plan;          ///< What the plan chose.
   bool interrupted = false;  ///< Stopped by `stop`; the run can be resumed.

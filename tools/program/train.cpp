@@ -57,8 +57,8 @@ void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& ru
     if (result.validation->accuracy > 0) fmt::print(", accuracy {:.4f}", result.validation->accuracy);
     fmt::print("\n");
   }
-  fmt::print("policy: {}\nevaluate it with: mynah evaluate {} --task TASK --episodes 100\n", outcome.policy.string(),
-             run);
+  fmt::print("policy: {}\nevaluate it with: mynah evaluate {}{} --episodes 100\n", outcome.policy.string(), run,
+             outcome.task.empty() ? " --task TASK" : "");
 }
 
 void train(TrainRequest& request) {
