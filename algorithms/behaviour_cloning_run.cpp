@@ -73,10 +73,14 @@ struct Job {
     const DataSplit split = split_by_episode(demonstrations, split_options);
     if (!split.warning.empty()) progress.warning(split.warning);
     progress.message(split.description);
+    const DeviceId device = choose_device(settings.device);
+    if (settings.device == "auto" && device.backend == Backend::cpu) {
+      progress.message("using the " + device_name(device) + ": " + cuda_unavailable_reason());
+    }
     PolicyDescription names;
     if (!settings.task.empty()) describe_task(*make_task(settings.task), demonstrations, names);
-    cloning = std::make_unique<BehaviourCloning>(choose_device(settings.device), demonstrations, split.train,
-                                                 split.validation, settings.cloning, std::move(names));
+    cloning = std::make_unique<BehaviourCloning>(device, demonstrations, split.train, split.validation,
+                                                 settings.cloning, std::move(names));
   }
 
   std::unique_ptr<BehaviourCloning> cloning;

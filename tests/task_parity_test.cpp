@@ -9,12 +9,15 @@
 #include "engine/buffer.h"
 #include "kernels/episode.h"
 #include "kernels/episode_actions.h"
-#include "tests/every_device.h"
+#include "tests/cuda_schedule.h"
+#include "tests/parity.h"
 
 namespace mynah {
 namespace {
 
-constexpr Index row_counts[] = {0, 1, 2, 3, 5, 17, 31, 32, 33, 63, 64, 65, 100, 127, 129, 255, 257, 700};
+constexpr Index row_counts[] = {0,  1,  2,  3,  4,  5,   6,   7,   8,   9,   11,  13,  15,  16,
+                                17, 19, 23, 29, 30, 31,  32,  33,  37,  41,  47,  48,  49,  63,
+                                64, 65, 71, 95, 96, 100, 127, 128, 129, 200, 255, 256, 257, 700};
 
 /// Values in device memory with a guard zone on both sides, and padding after every row that must stay as well.
 template <class T>
@@ -138,40 +141,53 @@ Left play(DeviceId device, bool cartpole, Index rows, int steps, bool expert, bo
           cartpole ? labels.values(stream) : std::vector<std::int32_t>{}};
 }
 
-class TaskParity : public tests::EveryDevice {
+class TaskParity : public tests::CudaParity {
  protected:
-  void SetUp() override {
-    if (GetParam() == Backend::cpu) return;
-    tests::EveryDevice::SetUp();
+  /// Calls check(device) under every thread schedule.
+  template <class Check>
+  void on_cuda(const Check& check) {
+    const auto devices = list_devices();
+    for (const std::string& schedule : tests::cuda_schedules()) {
+      SCOPED_TRACE("thread schedule " + schedule);
+      const tests::CudaScheduleScope scope(schedule);
+      check(devices.at(1).id);
+    }
   }
 };
 
-TEST_P(TaskParity, CartPoleMovesAsOnTheCpu) {
+TEST_F(TaskParity, CartPoleMovesAsOnTheCpu) {
   for (const Index rows : row_counts) {
     for (const bool noise : {false, true}) {
       SCOPED_TRACE(std::to_string(rows) + " rows" + (noise ? ", noise" : ""));
-      expect_same(play(device_, true, rows, 14, false, noise), play({}, true, rows, 14, false, noise));
-      expect_same(play(device_, true, rows, 3, true, noise), play({}, true, rows, 3, true, noise));
+      const Left random = play({}, true, rows, 14, false, noise);
+      const Left expert = play({}, true, rows, 3, true, noise);
+      on_cuda([&](DeviceId cuda) {
+        expect_same(play(cuda, true, rows, 14, false, noise), random);
+        expect_same(play(cuda, true, rows, 3, true, noise), expert);
+      });
     }
   }
 }
 
-TEST_P(TaskParity, PendulumMovesAsOnTheCpu) {
+TEST_F(TaskParity, PendulumMovesAsOnTheCpu) {
   for (const Index rows : row_counts) {
-    for (const bool noise : {false, true}) {
-      SCOPED_TRACE(std::to_string(rows) + " rows" + (noise ? ", noise" : ""));
-      expect_same(play(device_, false, rows, 5, false, noise), play({}, false, rows, 5, false, noise));
-    }
-    // The expert's actions follow from observations rounded to float: the states agree as those roundings do.
-    const Left here = play(device_, false, rows, 1, true, false);
-    const Left cpu = play({}, false, rows, 1, true, false);
-    expect_near(here.actions, cpu.actions, 1e-5, "expert's actions");
-    expect_near(here.states, cpu.states, 1e-5, "states after the expert's action");
+    SCOPED_TRACE(std::to_string(rows) + " rows");
+    const Left calm = play({}, false, rows, 5, false, false);
+    const Left noisy = play({}, false, rows, 5, false, true);
+    const Left expert = play({}, false, rows, 1, true, false);
+    on_cuda([&](DeviceId cuda) {
+      expect_same(play(cuda, false, rows, 5, false, false), calm);
+      expect_same(play(cuda, false, rows, 5, false, true), noisy);
+      // The expert's actions follow from observations rounded to float: the states agree as those roundings do.
+      const Left here = play(cuda, false, rows, 1, true, false);
+      expect_near(here.actions, expert.actions, 1e-5, "expert's actions");
+      expect_near(here.states, expert.states, 1e-5, "states after the expert's action");
+    });
   }
 }
 
-TEST_P(TaskParity, WideRandomActionsAreThoseOfTheCpu) {
-  for (const Index columns : {1, 2, 3, 4, 5, 8, 17}) {
+TEST_F(TaskParity, WideRandomActionsAreThoseOfTheCpu) {
+  for (Index columns = 1; columns <= 40; ++columns) {
     const auto draw = [&](DeviceId device, float deviation) {
       Stream stream(device);
       const Guarded<float> actions(stream, 9, columns, 2, std::nanf(""));
@@ -183,8 +199,10 @@ TEST_P(TaskParity, WideRandomActionsAreThoseOfTheCpu) {
       }
       return actions.values(stream);
     };
-    EXPECT_EQ(draw(device_, 0.0f), draw({}, 0.0f));
-    expect_near(draw(device_, 0.5f), draw({}, 0.5f), 3e-7, "perturbed actions");
+    on_cuda([&](DeviceId cuda) {
+      EXPECT_EQ(draw(cuda, 0.0f), draw({}, 0.0f));
+      expect_near(draw(cuda, 0.5f), draw({}, 0.5f), 3e-7, "perturbed actions");
+    });
     for (const float value : draw({}, 2.0f)) EXPECT_TRUE(value >= -1.0f && value <= 3.0f);
   }
 }
@@ -214,8 +232,6 @@ TEST(EpisodeActions, NoiseAndChoiceHaveTheirProbabilities) {
   EXPECT_NEAR(sum / rows, 0.0, 5.0 * 0.3 / 200.0);
   EXPECT_NEAR(std::sqrt(squares / rows), 0.3, 0.006);
 }
-
-MYNAH_ON_EVERY_DEVICE(TaskParity);
 
 }  // namespace
 }  // namespace mynah
