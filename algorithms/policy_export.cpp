@@ -37,7 +37,7 @@ void fold_into_last(HostLinear& layer, const std::vector<float>& mean, const std
 
 std::filesystem::path find_policy(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) return path;
-  const auto policy = path / "policy.safetensors";
+  auto policy = path / "policy.safetensors";
   if (std::filesystem::exists(policy)) return policy;
   if (RunFolder::is_run(path)) {
     throw input_error(path.string(), "this run has no policy yet: it was stopped before its end",

@@ -86,6 +86,7 @@ std::vector<To> convert_items(const NpyArray& array, const std::string& place) {
     } else {
       using Via = std::conditional_t<std::is_same_v<T, Half>, double, T>;
       for (std::size_t i = 0; i < result.size(); ++i) {
+        // NOLINTNEXTLINE(bugprone-signed-char-misuse): an int8 array holds numbers
         result[i] = static_cast<To>(static_cast<Via>(item_at<T>(array, static_cast<Index>(i))));
       }
     }

@@ -192,7 +192,7 @@ TEST(DemonstrationsJsonl, DefectsNameTheLine) {
   const std::string good = R"({"episode": 0, "observation": [1, 2], "action": [0.5]})"
                            "\n";
   const auto second = [&](const std::string& line) {
-    const std::string message = jsonl_refusal(good + line);
+    std::string message = jsonl_refusal(good + line);
     EXPECT_THAT(message, HasSubstr("demos.jsonl:2: "));
     return message;
   };

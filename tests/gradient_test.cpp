@@ -69,7 +69,8 @@ class Gradient : public ::testing::TestWithParam<Shape> {
 };
 
 TEST_P(Gradient, Linear) {
-  const auto [rows, inputs, outputs, padding] = GetParam();
+  [[maybe_unused]] const Index rows = GetParam().rows, inputs = GetParam().inputs, outputs = GetParam().outputs,
+                               padding = GetParam().padding;
   Doubles x = random(rows, inputs), w = random(outputs, inputs), dy = random(rows, outputs);
   Doubles b = Doubles(1, outputs).randomize(generator_);
   Doubles y = matrix(rows, outputs), dx = matrix(rows, inputs);
@@ -95,7 +96,8 @@ TEST_P(Gradient, Linear) {
 }
 
 TEST_P(Gradient, LinearWithReluAndMeanSquaredError) {
-  const auto [rows, inputs, outputs, padding] = GetParam();
+  [[maybe_unused]] const Index rows = GetParam().rows, inputs = GetParam().inputs, outputs = GetParam().outputs,
+                               padding = GetParam().padding;
   Doubles x = random(rows, inputs), w = random(outputs, inputs), target = random(rows, outputs);
   Doubles b = Doubles(1, outputs).randomize(generator_);
   Doubles y = matrix(rows, outputs), dy = matrix(rows, outputs), dx = matrix(rows, inputs);
@@ -118,7 +120,7 @@ TEST_P(Gradient, LinearWithReluAndMeanSquaredError) {
 }
 
 TEST_P(Gradient, Activation) {
-  const auto [rows, columns, unused, padding] = GetParam();
+  [[maybe_unused]] const Index rows = GetParam().rows, columns = GetParam().inputs, padding = GetParam().padding;
   for (const Activation activation : {Activation::none, Activation::relu}) {
     Doubles x = random(rows, columns), dy = random(rows, columns), y = matrix(rows, columns), dx = y;
     for (Index m = 0; m < rows; ++m) {
@@ -136,7 +138,7 @@ TEST_P(Gradient, Activation) {
 }
 
 TEST_P(Gradient, MeanSquaredError) {
-  const auto [rows, columns, unused, padding] = GetParam();
+  [[maybe_unused]] const Index rows = GetParam().rows, columns = GetParam().inputs, padding = GetParam().padding;
   Doubles prediction = random(rows, columns), target = random(rows, columns), gradient = matrix(rows, columns);
   const auto value = [&] {
     double loss = 0.0;
@@ -150,7 +152,7 @@ TEST_P(Gradient, MeanSquaredError) {
 }
 
 TEST_P(Gradient, SoftmaxCrossEntropy) {
-  const auto [rows, columns, unused, padding] = GetParam();
+  [[maybe_unused]] const Index rows = GetParam().rows, columns = GetParam().inputs, padding = GetParam().padding;
   if (rows == 0 || columns == 0) return;
   Doubles logits = random(rows, columns), gradient = matrix(rows, columns);
   std::vector<std::int32_t> labels;
@@ -171,7 +173,7 @@ TEST_P(Gradient, SoftmaxCrossEntropy) {
 }
 
 TEST_P(Gradient, Standardization) {
-  const auto [rows, columns, unused, padding] = GetParam();
+  [[maybe_unused]] const Index rows = GetParam().rows, columns = GetParam().inputs, padding = GetParam().padding;
   Doubles x = random(rows, columns), dy = random(rows, columns), y = matrix(rows, columns), dx = y;
   Doubles mean = Doubles(1, columns).randomize(generator_), deviation = Doubles(1, columns).randomize(generator_);
   for (Index c = 0; c < columns; ++c) deviation.at(0, c) = 0.3 + std::abs(deviation.at(0, c));
@@ -192,7 +194,7 @@ TEST_P(Gradient, Standardization) {
 }
 
 TEST_P(Gradient, UnstandardizeUndoesStandardize) {
-  const auto [rows, columns, unused, padding] = GetParam();
+  [[maybe_unused]] const Index rows = GetParam().rows, columns = GetParam().inputs, padding = GetParam().padding;
   Doubles x = random(rows, columns), y = matrix(rows, columns);
   Doubles mean = Doubles(1, columns).randomize(generator_), deviation = Doubles(1, columns).set(0.7);
   kernels::eigen::standardize<double>(stream_, x.constant(), mean.constant_vector(), deviation.constant_vector(),

@@ -62,7 +62,7 @@ class GuardedMatrix {
     for (Index i = 0; i < static_cast<Index>(memory_.size()); ++i) {
       const Index position = i - begin_;
       const bool inside = position >= 0 && position < rows_ * stride_ && position % stride_ < columns_;
-      if (!inside && std::memcmp(&memory_[static_cast<std::size_t>(i)], &expected, sizeof(T)) != 0) return false;
+      if (!inside && memory_[static_cast<std::size_t>(i)] != expected) return false;
     }
     return true;
   }

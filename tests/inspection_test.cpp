@@ -15,7 +15,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 TEST(Inspection, ColumnsLengthsAndReturns) {
   Demonstrations d = random_demonstrations({3, 1}, 2, 1);

@@ -18,7 +18,6 @@ namespace mynah {
 namespace {
 
 using kernels::Activation;
-using kernels::eigen::vectorized::ConstRows;
 using kernels::eigen::vectorized::LinearSizes;
 using kernels::eigen::vectorized::Operations;
 using kernels::eigen::vectorized::Rows;
@@ -115,7 +114,8 @@ class Vectorized : public ::testing::TestWithParam<const Operations*> {
 
 TEST_P(Vectorized, LinearForward) {
   for_every_shape([&] {
-    const auto [rows, inputs, outputs, padding] = shape();
+    [[maybe_unused]] const Index rows = shape().rows, inputs = shape().inputs, outputs = shape().outputs,
+                                 padding = shape().padding;
     const LinearSizes sizes{rows, inputs, outputs};
     Floats x = random(rows, inputs), w = random(outputs, inputs), b = row(outputs).randomize(generator_);
     const Doubles exact_x = exact(x), exact_w = exact(w), exact_b = exact(b);
@@ -146,7 +146,8 @@ TEST_P(Vectorized, LinearForward) {
 
 TEST_P(Vectorized, LinearBackward) {
   for_every_shape([&] {
-    const auto [rows, inputs, outputs, padding] = shape();
+    [[maybe_unused]] const Index rows = shape().rows, inputs = shape().inputs, outputs = shape().outputs,
+                                 padding = shape().padding;
     const LinearSizes sizes{rows, inputs, outputs};
     Floats x = random(rows, inputs), w = random(outputs, inputs), dy = random(rows, outputs);
     const Doubles exact_x = exact(x), exact_w = exact(w), exact_dy = exact(dy);
@@ -173,7 +174,7 @@ TEST_P(Vectorized, LinearBackward) {
 
 TEST_P(Vectorized, Elementwise) {
   for_every_shape([&] {
-    const auto [rows, unused, columns, padding] = shape();
+    [[maybe_unused]] const Index rows = shape().rows, columns = shape().outputs, padding = shape().padding;
     const Floats x = random(rows, columns), other = random(rows, columns);
     Floats y = matrix(rows, columns);
     const auto expect_each = [&](auto expected) {
@@ -206,7 +207,7 @@ TEST_P(Vectorized, Elementwise) {
 
 TEST_P(Vectorized, Standardization) {
   for_every_shape([&] {
-    const auto [rows, unused, columns, padding] = shape();
+    [[maybe_unused]] const Index rows = shape().rows, columns = shape().outputs, padding = shape().padding;
     const Floats x = random(rows, columns), mean = row(columns).randomize(generator_);
     Floats deviation = row(columns).randomize(generator_);
     for (Index c = 0; c < columns; ++c) deviation.at(0, c) = 0.5f + std::abs(deviation.at(0, c));
@@ -241,7 +242,7 @@ TEST_P(Vectorized, Standardization) {
 
 TEST_P(Vectorized, SquaredError) {
   for_every_shape([&] {
-    const auto [rows, unused, columns, padding] = shape();
+    [[maybe_unused]] const Index rows = shape().rows, columns = shape().outputs, padding = shape().padding;
     const Floats prediction = random(rows, columns), target = random(rows, columns);
     const Doubles exact_prediction = exact(prediction), exact_target = exact(target);
     Doubles expected(rows, columns);
@@ -263,7 +264,7 @@ TEST_P(Vectorized, SquaredError) {
 
 TEST_P(Vectorized, GatherRows) {
   for_every_shape([&] {
-    const auto [rows, unused, columns, padding] = shape();
+    [[maybe_unused]] const Index rows = shape().rows, columns = shape().outputs, padding = shape().padding;
     const Floats source = random(rows + 3, columns);
     std::vector<std::int32_t> chosen;
     for (Index m = 0; m < rows; ++m) chosen.push_back(static_cast<std::int32_t>((m * 5 + 2) % (rows + 3)));
@@ -306,7 +307,7 @@ TEST_P(Vectorized, AdamStep) {
 
 TEST_P(Vectorized, NotANumberStays) {
   for_every_shape([&] {
-    const auto [rows, unused, columns, padding] = shape();
+    [[maybe_unused]] const Index rows = shape().rows, columns = shape().outputs, padding = shape().padding;
     if (rows * columns == 0) return;
     const float nan = std::numeric_limits<float>::quiet_NaN();
     Floats x = random(rows, columns), y = matrix(rows, columns);

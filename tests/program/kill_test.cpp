@@ -41,7 +41,7 @@ TEST(Kill, ResumedRunsAreBitIdentical) {
     const auto again = [&](const std::vector<std::string>& call) {
       const int ms = delay(random);
       delays += std::to_string(ms) + " ";
-      const auto result = run_program(call, ms);
+      auto result = run_program(call, ms);
       kills += result.exit_code == 128 + 9 ? 1 : 0;
       return result;
     };

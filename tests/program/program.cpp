@@ -36,6 +36,7 @@ ProgramResult run_program(const std::vector<std::string>& arguments, int kill_af
   std::vector<char*> argv;
   std::vector<std::string> owned{MYNAH_PROGRAM};
   owned.insert(owned.end(), arguments.begin(), arguments.end());
+  argv.reserve(owned.size() + 1);
   for (std::string& one : owned) argv.push_back(one.data());
   argv.push_back(nullptr);
   const pid_t child = ::fork();

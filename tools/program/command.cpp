@@ -34,11 +34,12 @@ TableOptions::TableOptions(CLI::App& command, OptionTable table) : table_(std::m
   const Config defaults = table_.to_config();
   for (const OptionTable::Option& option : table_.options()) {
     const std::string& name = option.name;
+    const std::string flag = "--" + name;
     const std::string value = option_text(defaults.at(name).value);
     if (std::holds_alternative<bool*>(option.place)) {
       command
           .add_flag_function(
-              "--" + name + ",!--no-" + name,
+              std::string(flag).append(",!--no-").append(name),
               [this, name](std::int64_t count) { given_[name] = count > 0 ? "true" : "false"; }, option.help)
           ->default_str(value)
           ->type_name(std::visit(TypeName{}, option.place))
@@ -46,7 +47,7 @@ TableOptions::TableOptions(CLI::App& command, OptionTable table) : table_(std::m
     } else {
       command
           .add_option_function<std::string>(
-              "--" + name, [this, name](const std::string& text) { given_[name] = text; }, option.help)
+              flag, [this, name](const std::string& text) { given_[name] = text; }, option.help)
           ->default_str(value)
           ->type_name(std::visit(TypeName{}, option.place))
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);

@@ -49,7 +49,7 @@ int run(int count, char** arguments) {
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
     std::string verb = failed->get_name();
     for (const CLI::App* parent = failed->get_parent(); parent != nullptr; parent = parent->get_parent()) {
-      verb = parent->get_name() + " " + verb;
+      verb.insert(0, " ").insert(0, parent->get_name());
     }
     return "mynah: " + std::string(error.what()) + "\n       see `" + verb + " --help`\n";
   });

@@ -2,7 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <cstdint>
 #include <random>
 #include <tuple>
 #include <vector>
@@ -66,7 +67,7 @@ TEST_P(CorrectKernels, SumHasTheSameBitsUnderEverySchedule) {
     const ScheduleScope forward({Schedule::Kind::forward, 0});
     ASSERT_EQ(correct::sum(nullptr, dx.get(), count, total.get(), 256), cudaSuccess);
     const float reference = total.to_host()[0];
-    EXPECT_EQ(std::memcmp(&here, &reference, sizeof(float)), 0) << describe(GetParam());
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(here), std::bit_cast<std::uint32_t>(reference)) << describe(GetParam());
   }
 }
 
