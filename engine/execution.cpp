@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/activation_operand.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 
@@ -13,20 +14,52 @@ Index padded(Index columns) {
   return (columns + 3) / 4 * 4;
 }
 
+Index aligned(Index size) {
+  return (size + 15) / 16 * 16;
+}
+
 std::size_t at(Value value) {
   return static_cast<std::size_t>(value.index);
 }
+
+Matrix place_of(const std::vector<Matrix>& places, Value value, const char* what) {
+  const Matrix place = places.at(at(value));
+  if (place.stride == 0) {
+    throw Error(Error::Cause::internal, "execution", std::string("this value's ") + what + " is not computed here");
+  }
+  return place;
+}
+
+/// Cuts a buffer into aligned pieces.
+class Cutter {
+ public:
+  explicit Cutter(float* memory) : next_(memory) {}
+  Matrix matrix(Index rows, Index columns) { return {take(rows * padded(columns)), rows, columns, padded(columns)}; }
+  Vector vector(Index size) { return {take(size), size}; }
+
+ private:
+  float* take(Index size) {
+    float* const begin = next_;
+    next_ += aligned(size);
+    return begin;
+  }
+  float* next_;
+};
 
 }  // namespace
 
 Execution::Execution(const Network& network, std::vector<Value> outputs, Options options)
     : network_(&network), options_(options), outputs_(std::move(outputs)) {
   if (outputs_.empty()) throw Error(Error::Cause::internal, "execution", "no output was asked for");
+  const bool tangents = options_.input_tangents || options_.parameter_tangents;
   const std::vector<bool> needed = needed_by(outputs_);
-  place(needed, with_gradient(needed));
+  place(needed, with_gradient(needed), with_tangent(needed));
   make_forward_steps(needed);
-  if (options_.gradients) {
-    for (const Value output : outputs_) backward_steps_.push_back(make_backward_steps(output));
+  if (!options_.gradients) return;
+  for (const Value output : outputs_) {
+    backward_steps_.push_back(make_backward_steps(output, false));
+    fuse_activations(backward_steps_.back());
+    if (tangents) tangent_backward_steps_.push_back(make_backward_steps(output, true));
   }
 }
 
@@ -56,49 +89,94 @@ std::vector<bool> Execution::with_gradient(const std::vector<bool>& needed) cons
       result[n] = options_.input_gradients;
       continue;
     }
-    const auto tensors = nodes[n].layer->tensors(network_->graph.input_columns(nodes[n]));
-    result[n] = std::any_of(tensors.begin(), tensors.end(), [](const TensorSpec& spec) { return spec.trainable; }) ||
-                std::any_of(nodes[n].inputs.begin(), nodes[n].inputs.end(), [&](Value v) { return result[at(v)]; });
+    const auto gradients = network_->parameters.gradient_views({static_cast<int>(n)});
+    result[n] =
+        std::any_of(gradients.begin(), gradients.end(), [](const TensorView& g) { return g.data != nullptr; }) ||
+        std::any_of(nodes[n].inputs.begin(), nodes[n].inputs.end(), [&](Value v) { return result[at(v)]; });
   }
   for (const Value output : outputs_) result[at(output)] = true;
   return result;
 }
 
-void Execution::place(const std::vector<bool>& needed, const std::vector<bool>& differentiable) {
+std::vector<bool> Execution::with_tangent(const std::vector<bool>& needed) const {
   const auto nodes = network_->graph.nodes();
-  const auto size = [&](std::size_t n) { return (options_.rows * padded(nodes[n].columns) + 15) / 16 * 16; };
+  std::vector<bool> result(nodes.size(), false);
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (!needed[n]) continue;
+    if (nodes[n].layer == nullptr) {
+      result[n] = options_.input_tangents;
+      continue;
+    }
+    const auto trained = network_->parameters.gradient_views({static_cast<int>(n)});
+    const bool moves = options_.parameter_tangents && std::any_of(trained.begin(), trained.end(), [](const auto& view) {
+                         return view.data != nullptr;
+                       });
+    result[n] =
+        moves || std::any_of(nodes[n].inputs.begin(), nodes[n].inputs.end(), [&](Value v) { return result[at(v)]; });
+  }
+  return result;
+}
+
+void Execution::place(const std::vector<bool>& needed, const std::vector<bool>& differentiable,
+                      const std::vector<bool>& tangible) {
+  const auto nodes = network_->graph.nodes();
+  const auto places = [&](std::size_t n) {
+    return int{needed[n]} + int{differentiable[n]} + int{tangible[n]} + int{tangible[n] && differentiable[n]};
+  };
   Index total = 0;
   for (std::size_t n = 0; n < nodes.size(); ++n) {
-    total += (needed[n] ? size(n) : 0) + (differentiable[n] ? size(n) : 0);
+    total += places(n) * aligned(options_.rows * padded(nodes[n].columns));
   }
   memory_ = Buffer<float>(network_->device, total);
-  values_.resize(nodes.size());
-  gradients_.resize(nodes.size());
-  Index offset = 0;
-  const auto take = [&](std::size_t n) {
-    const Matrix place{memory_.data() + offset, options_.rows, nodes[n].columns, padded(nodes[n].columns)};
-    offset += size(n);
-    return place;
+  Cutter cutter(memory_.data());
+  const auto cut = [&](std::vector<Matrix>& matrices, const auto& wanted) {
+    matrices.resize(nodes.size());
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+      if (wanted(n)) matrices[n] = cutter.matrix(options_.rows, nodes[n].columns);
+    }
   };
-  for (std::size_t n = 0; n < nodes.size(); ++n) {
-    if (needed[n]) values_[n] = take(n);
-  }
-  for (std::size_t n = 0; n < nodes.size(); ++n) {
-    if (differentiable[n]) gradients_[n] = take(n);
-  }
+  cut(values_, [&](std::size_t n) { return needed[n]; });
+  cut(gradients_, [&](std::size_t n) { return differentiable[n]; });
+  cut(tangents_, [&](std::size_t n) { return tangible[n]; });
+  cut(tangent_gradients_, [&](std::size_t n) { return tangible[n] && differentiable[n]; });
 }
 
 void Execution::make_forward_steps(const std::vector<bool>& needed) {
   const auto nodes = network_->graph.nodes();
+  if (options_.parameter_tangents) {
+    parameter_tangent_ = Buffer<float>(network_->device, network_->parameters.trained().size);
+    Stream stream(network_->device);
+    kernels::fill(stream, parameter_tangent_.view(), 0.0f);
+    stream.synchronize();
+  }
+  Index saved_total = 0;
+  std::vector<std::pair<Index, Index>> sizes(nodes.size());
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (!needed[n] || nodes[n].layer == nullptr) continue;
-    const Value output{static_cast<int>(n)};
-    ForwardStep step{nodes[n].layer.get(),
-                     output,
-                     {},
-                     network_->parameters.views(output),
-                     network_->parameters.gradient_views(output)};
-    for (const Value input : nodes[n].inputs) step.inputs.push_back(values_[at(input)]);
+    const auto columns = network_->graph.input_columns(nodes[n]);
+    sizes[n].first = nodes[n].layer->saved_size(options_.rows, columns);
+    if (tangents_[n].data != nullptr) sizes[n].second = nodes[n].layer->tangent_saved_size(options_.rows, columns);
+    saved_total += aligned(sizes[n].first) + aligned(sizes[n].second);
+  }
+  saved_memory_ = Buffer<float>(network_->device, saved_total);
+  saved_.resize(nodes.size());
+  Cutter cutter(saved_memory_.data());
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (!needed[n] || nodes[n].layer == nullptr) continue;
+    ForwardStep step;
+    step.layer = nodes[n].layer.get();
+    step.output = {static_cast<int>(n)};
+    step.tensors = network_->parameters.views(step.output);
+    step.tensor_gradients = network_->parameters.gradient_views(step.output);
+    step.tensor_tangents = network_->parameters.trained_views(parameter_tangent_.view(), step.output);
+    step.saved = saved_[n] = cutter.vector(sizes[n].first);
+    step.tangent_saved = cutter.vector(sizes[n].second);
+    step.settings = {options_.mode, options_.precision,
+                     random_key(options_.seed, RandomStream::layer, static_cast<std::uint32_t>(n)), options_.step};
+    for (const Value input : nodes[n].inputs) {
+      step.inputs.push_back(values_[at(input)]);
+      step.input_tangents.push_back(tangents_[at(input)]);
+    }
     forward_steps_.push_back(std::move(step));
   }
 }
@@ -108,56 +186,138 @@ Matrix Execution::place_share(Index columns) {
   return {share_memory_.back().data(), options_.rows, columns, padded(columns)};
 }
 
-std::vector<Execution::BackwardStep> Execution::make_backward_steps(Value output) {
+/// The place for a user's share of an input's gradient: the gradient itself for the first, a place aside for others.
+Matrix Execution::take_share(Value input, Shares& shares, std::vector<Addition>& additions) {
+  const Matrix sum = shares.sums[at(input)];
+  if (sum.data == nullptr) return sum;
+  if (!shares.written[at(input)]) {
+    shares.written[at(input)] = true;
+    return sum;
+  }
+  const Matrix share = place_share(sum.columns);
+  additions.push_back({share, sum});
+  return share;
+}
+
+Execution::Steps Execution::make_backward_steps(Value output, bool with_tangents) {
   const std::vector<bool> on_path = needed_by({output});
-  std::vector<bool> written(values_.size(), false);  // holds the share of a later user already
-  std::vector<BackwardStep> steps;
+  // What holds the share of a later user already.
+  Shares gradients{gradients_, std::vector<bool>(values_.size(), false)};
+  Shares tangent_gradients{tangent_gradients_, std::vector<bool>(values_.size(), false)};
+  Steps steps;
   for (auto forward = forward_steps_.rbegin(); forward != forward_steps_.rend(); ++forward) {
     if (!on_path[at(forward->output)] || gradients_[at(forward->output)].data == nullptr) continue;
-    BackwardStep step{&*forward, {}, {}};
+    BackwardStep step;
+    step.forward = &*forward;
+    const bool tangible = with_tangents && tangents_[at(forward->output)].data != nullptr;
     for (const Value input : network_->graph.node(forward->output).inputs) {
-      const Matrix sum = gradients_[at(input)];
-      Matrix target = sum;
-      if (sum.data != nullptr && written[at(input)]) {
-        target = place_share(sum.columns);
-        step.additions.push_back({target, sum});
-      }
-      written[at(input)] = true;
-      step.input_gradients.push_back(target);
+      step.input_gradients.push_back(take_share(input, gradients, step.additions));
+      if (tangible) step.input_tangent_gradients.push_back(take_share(input, tangent_gradients, step.additions));
     }
     steps.push_back(std::move(step));
   }
   return steps;
 }
 
-Matrix Execution::value(Value value) const {
-  const Matrix place = values_.at(at(value));
-  if (place.stride == 0) throw Error(Error::Cause::internal, "execution", "this value is not computed here");
-  return place;
+/// Where a value is made by an activation and has one user, that user multiplies by the derivative.
+void Execution::fuse_activations(Steps& steps) const {
+  std::vector<int> users(values_.size(), 0);
+  for (const Value output : outputs_) ++users[at(output)];  // the caller's
+  for (const BackwardStep& step : steps) {
+    for (const Value input : network_->graph.node(step.forward->output).inputs) ++users[at(input)];
+  }
+  for (BackwardStep& user : steps) {
+    const auto& inputs = network_->graph.node(user.forward->output).inputs;
+    if (!user.forward->layer->takes_input_activation() || user.input_gradients[0].data == nullptr) continue;
+    const std::size_t made = at(inputs[0]);
+    const auto maker = std::find_if(steps.begin(), steps.end(),
+                                    [&](const BackwardStep& step) { return at(step.forward->output) == made; });
+    if (users[made] != 1 || maker == steps.end()) continue;
+    const kernels::Activation activation = maker->forward->layer->output_activation();
+    if (activation == kernels::Activation::none) continue;
+    user.input_activation = activation;
+    user.input_activation_operand = activation_operand<float>(activation, values_[made], saved_[made]);
+    maker->gradient_is_before_activation = true;
+  }
 }
 
+int Execution::fused_activation_count() const {
+  int count = 0;
+  for (const Steps& steps : backward_steps_) {
+    for (const BackwardStep& step : steps) count += step.gradient_is_before_activation ? 1 : 0;
+  }
+  return count;
+}
+
+Matrix Execution::value(Value value) const {
+  return place_of(values_, value, "value");
+}
 Matrix Execution::gradient(Value value) const {
-  const Matrix place = gradients_.at(at(value));
-  if (place.stride == 0) throw Error(Error::Cause::internal, "execution", "this value's gradient is not computed here");
-  return place;
+  return place_of(gradients_, value, "gradient");
+}
+Matrix Execution::tangent(Value value) const {
+  return place_of(tangents_, value, "tangent");
+}
+Matrix Execution::tangent_gradient(Value value) const {
+  return place_of(tangent_gradients_, value, "tangent's gradient");
 }
 
 void Execution::forward(Stream& stream, Value last) const {
   for (const ForwardStep& step : forward_steps_) {
     if (step.output.index > last.index) break;
-    step.layer->forward(stream, {step.inputs, values_[at(step.output)], step.tensors});
+    step.layer->forward(stream,
+                        ForwardPass{step.inputs, values_[at(step.output)], step.tensors, step.saved, step.settings});
   }
 }
 
-void Execution::backward(Stream& stream, Value output) const {
+const Execution::Steps& Execution::steps_to(Value output, const std::vector<Steps>& lists) const {
   const auto which = std::find(outputs_.begin(), outputs_.end(), output);
-  if (which == outputs_.end() || backward_steps_.empty()) {
-    throw Error(Error::Cause::internal, "execution", "backward needs Options::gradients and an output that was named");
+  if (which == outputs_.end() || lists.empty()) {
+    throw Error(Error::Cause::internal, "execution",
+                "a backward pass needs Options::gradients (and tangents) and an output that was named");
   }
-  for (const BackwardStep& step : backward_steps_[static_cast<std::size_t>(which - outputs_.begin())]) {
+  return lists[static_cast<std::size_t>(which - outputs_.begin())];
+}
+
+void Execution::run_backward(Stream& stream, const BackwardStep& step, ConstMatrix output, Matrix output_gradient) {
+  const ForwardStep& forward = *step.forward;
+  forward.layer->backward(
+      stream, BackwardPass{forward.inputs, output, output_gradient, step.input_gradients, forward.tensors,
+                           forward.tensor_gradients, forward.saved, forward.settings,
+                           step.gradient_is_before_activation, step.input_activation, step.input_activation_operand});
+}
+
+void Execution::backward(Stream& stream, Value output) const {
+  for (const BackwardStep& step : steps_to(output, backward_steps_)) {
+    const std::size_t node = at(step.forward->output);
+    run_backward(stream, step, values_[node], gradients_[node]);
+    for (const Addition& addition : step.additions) kernels::add(stream, addition.share, addition.sum);
+  }
+}
+
+void Execution::tangent(Stream& stream) const {
+  for (const ForwardStep& step : forward_steps_) {
+    const std::size_t node = at(step.output);
+    if (tangents_[node].data == nullptr) continue;
+    step.layer->tangent(
+        stream, TangentPass{step.inputs, values_[node], step.tensors, step.saved, step.settings, step.input_tangents,
+                            step.tensor_tangents, tangents_[node], step.tangent_saved});
+  }
+}
+
+void Execution::tangent_backward(Stream& stream, Value output) const {
+  for (const BackwardStep& step : steps_to(output, tangent_backward_steps_)) {
     const ForwardStep& forward = *step.forward;
-    forward.layer->backward(stream, {forward.inputs, values_[at(forward.output)], gradients_[at(forward.output)],
-                                     step.input_gradients, forward.tensors, forward.tensor_gradients});
+    const std::size_t node = at(forward.output);
+    if (tangents_[node].data == nullptr) {
+      run_backward(stream, step, values_[node], gradients_[node]);
+    } else {
+      forward.layer->tangent_backward(
+          stream, TangentBackwardPass{forward.inputs, values_[node], forward.tensors, forward.saved, forward.settings,
+                                      forward.input_tangents, forward.tensor_tangents, forward.tangent_saved,
+                                      gradients_[node], tangent_gradients_[node], step.input_gradients,
+                                      step.input_tangent_gradients, forward.tensor_gradients});
+    }
     for (const Addition& addition : step.additions) kernels::add(stream, addition.share, addition.sum);
   }
 }

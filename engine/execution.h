@@ -16,6 +16,12 @@ class Execution {
     Index rows = 0;
     bool gradients = false;        ///< Places for backward().
     bool input_gradients = false;  ///< Also dL/dinput, as for a discriminator or a sensitivity.
+    Mode mode = Mode::evaluate;
+    kernels::Precision precision = kernels::Precision::float32;
+    std::uint64_t seed = 0;           ///< Of the layers' random numbers,
+    const Index* step = nullptr;      ///< which also depend on step[0], in device memory (null: 0).
+    bool input_tangents = false;      ///< Places for tangent(), along the inputs
+    bool parameter_tangents = false;  ///< and along the parameters.
   };
 
   /// Everything `outputs` depend on; other parts of the graph are not run.
@@ -26,6 +32,12 @@ class Execution {
   /// gradient() is where the caller writes dL/doutput before backward(), and where it reads input gradients after.
   Matrix value(Value value) const;
   Matrix gradient(Value value) const;
+  /// The place of a value's tangent: written for inputs before tangent(), read for outputs after; and of dL/dtangent,
+  /// written for the output before tangent_backward().
+  Matrix tangent(Value value) const;
+  Matrix tangent_gradient(Value value) const;
+  /// The direction in parameter space, laid out as Parameters::trained(); zeros at first.
+  Vector parameter_tangent() const { return parameter_tangent_.view(); }
 
   /// Runs the layers up to and including `last` (the last output by default).
   void forward(Stream& stream) const { forward(stream, outputs_.back()); }
@@ -36,6 +48,16 @@ class Execution {
   /// of the graph, last user first. Gradients of values are overwritten on the way.
   void backward(Stream& stream, Value output) const;
 
+  /// After forward(): the directional derivative of every value, along tangent(input) and parameter_tangent().
+  void tangent(Stream& stream) const;
+
+  /// After tangent(): from ȳ in gradient(output) and u in tangent_gradient(output), adds to the network's gradient
+  /// buffer the gradient of Σ ȳ ⊙ y + Σ u ⊙ ẏ, and computes input gradients if asked for.
+  void tangent_backward(Stream& stream, Value output) const;
+
+  /// How many layers multiply by the activation derivative of the layer before them, in their own epilogue.
+  int fused_activation_count() const;
+
  private:
   struct ForwardStep {
     const Layer* layer = nullptr;
@@ -43,6 +65,12 @@ class Execution {
     std::vector<ConstMatrix> inputs;
     std::vector<TensorView> tensors;
     std::vector<TensorView> tensor_gradients;
+    Vector saved;
+    PassSettings settings;
+    // Empty without tangents.
+    std::vector<ConstMatrix> input_tangents;
+    std::vector<TensorView> tensor_tangents;
+    Vector tangent_saved;
   };
   /// A share of a gradient that was computed aside, because its value already holds another user's share.
   struct Addition {
@@ -52,24 +80,46 @@ class Execution {
   struct BackwardStep {
     const ForwardStep* forward = nullptr;
     std::vector<Matrix> input_gradients;
+    std::vector<Matrix> input_tangent_gradients;
     std::vector<Addition> additions;
+    bool gradient_is_before_activation = false;
+    kernels::Activation input_activation = kernels::Activation::none;
+    ConstMatrix input_activation_operand;
+  };
+  using Steps = std::vector<BackwardStep>;
+  /// Where each node's gradient goes during one backward pass.
+  struct Shares {
+    const std::vector<Matrix>& sums;
+    std::vector<bool> written;
   };
 
   std::vector<bool> needed_by(const std::vector<Value>& outputs) const;
   std::vector<bool> with_gradient(const std::vector<bool>& needed) const;
-  void place(const std::vector<bool>& needed, const std::vector<bool>& differentiable);
+  std::vector<bool> with_tangent(const std::vector<bool>& needed) const;
+  void place(const std::vector<bool>& needed, const std::vector<bool>& differentiable,
+             const std::vector<bool>& tangible);
   void make_forward_steps(const std::vector<bool>& needed);
-  std::vector<BackwardStep> make_backward_steps(Value output);
+  Steps make_backward_steps(Value output, bool with_tangents);
+  Matrix take_share(Value input, Shares& shares, std::vector<Addition>& additions);
+  void fuse_activations(Steps& steps) const;
   Matrix place_share(Index columns);
+  const Steps& steps_to(Value output, const std::vector<Steps>& lists) const;
+  static void run_backward(Stream& stream, const BackwardStep& step, ConstMatrix output, Matrix output_gradient);
 
   const Network* network_;
   Options options_;
   std::vector<Value> outputs_;
-  std::vector<Matrix> values_;     // by node; null where a value is not computed
-  std::vector<Matrix> gradients_;  // by node; null where no gradient is needed
+  std::vector<Matrix> values_;             // by node; null where a value is not computed
+  std::vector<Matrix> gradients_;          // by node; null where no gradient is needed
+  std::vector<Matrix> tangents_;           // by node; null where the tangent is zero
+  std::vector<Matrix> tangent_gradients_;  // by node
+  std::vector<Vector> saved_;              // by node
   std::vector<ForwardStep> forward_steps_;
-  std::vector<std::vector<BackwardStep>> backward_steps_;  // one list for each of outputs_
+  std::vector<Steps> backward_steps_;  // one list for each of outputs_
+  std::vector<Steps> tangent_backward_steps_;
   Buffer<float> memory_;
+  Buffer<float> saved_memory_;
+  Buffer<float> parameter_tangent_;
   std::vector<Buffer<float>> share_memory_;
 };
 

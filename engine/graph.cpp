@@ -16,17 +16,43 @@ Value Graph::add(std::string name, std::shared_ptr<const Layer> layer, std::vect
   if (layer == nullptr) throw input_error("layer '" + name + "'", "is null");
   if (name.empty())
     throw input_error("layer of kind " + layer->kind(), "has no name", "names prefix the tensors' names");
-  for (const Node& other : nodes_) {
-    if (other.name == name) throw input_error("layer '" + name + "'", "stands in the network already", "rename one");
+  return append({std::move(name), std::move(layer), std::move(inputs), 0, static_cast<int>(nodes_.size())});
+}
+
+Value Graph::share(std::string name, Value owner, std::vector<Value> inputs) {
+  const Node& original = node(owner);
+  if (original.layer == nullptr) {
+    throw input_error("layer '" + name + "'", "cannot share the tensors of an input of the network", "name a layer");
   }
-  Node node{std::move(name), std::move(layer), std::move(inputs), 0};
+  const Value used = append({std::move(name), original.layer, std::move(inputs), 0, original.tensors_of});
+  const Node& first = nodes_[static_cast<std::size_t>(node(used).tensors_of)];
+  if (input_columns(node(used)) != input_columns(first)) {
+    const std::string place = "layer '" + node(used).name + "'";
+    nodes_.pop_back();
+    throw input_error(place, "shares the tensors of '" + first.name + "', but its inputs have other columns",
+                      "give both uses inputs of the same sizes");
+  }
+  return used;
+}
+
+Value Graph::append(Node node) {
+  for (const Node& other : nodes_) {
+    if (other.name == node.name) {
+      throw input_error("layer '" + node.name + "'", "stands in the network already", "rename one");
+    }
+  }
   for (const Value input : node.inputs) {
     if (input.index < 0 || input.index >= static_cast<int>(nodes_.size())) {
-      throw input_error("layer '" + node.name + "'", "uses a value that is not in this graph",
+      throw input_error("layer '" + node.name + "' (" + node.layer->kind() + ")",
+                        "uses a value that is not in this graph",
                         "use the values that this graph's input() and add() returned");
     }
   }
-  node.columns = node.layer->output_columns(input_columns(node));
+  try {
+    node.columns = node.layer->output_columns(input_columns(node));
+  } catch (const Error& error) {  // which of the network's layers it is
+    throw Error(error.cause(), "layer '" + node.name + "' (" + error.place() + ")", error.problem(), error.remedy());
+  }
   nodes_.push_back(std::move(node));
   return {static_cast<int>(nodes_.size()) - 1};
 }

@@ -25,6 +25,7 @@ class Graph {
     std::shared_ptr<const Layer> layer;  ///< Null for an input of the network.
     std::vector<Value> inputs;
     Index columns = 0;
+    int tensors_of = -1;  ///< The node whose tensors it uses: itself, or the one it shares them with.
   };
 
   /// An input of `columns` columns.
@@ -37,12 +38,20 @@ class Graph {
     return add(std::move(name), std::move(layer), std::vector<Value>{input});
   }
 
+  /// The output of the layer of `owner`, with the same tensors, for other inputs of the same sizes: parameters shared
+  /// between two uses. Their gradients add up. `name` is for messages. Errors: input_error, naming the layer.
+  Value share(std::string name, Value owner, std::vector<Value> inputs);
+
   std::span<const Node> nodes() const { return nodes_; }
   const Node& node(Value value) const;
   Index columns(Value value) const { return node(value).columns; }
   std::vector<Index> input_columns(const Node& node) const;
+  /// Whether the node's tensors are its own.
+  bool owns_tensors(std::size_t node) const { return nodes_[node].tensors_of == static_cast<int>(node); }
 
  private:
+  Value append(Node node);
+
   std::vector<Node> nodes_;
 };
 

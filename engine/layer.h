@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/activation.h"
+#include "kernels/philox.h"
+#include "kernels/precision.h"
 #include "kernels/stream.h"
 #include "kernels/view.h"
 
@@ -14,11 +17,11 @@ enum class Initialization { zeros, ones, kaiming_uniform, xavier_uniform };
 /// A tensor that a layer owns: what it is called, its shape, and how it starts.
 struct TensorSpec {
   std::string name;          ///< Within the layer: "weight", "bias", "mean".
-  std::vector<Index> shape;  ///< Row-major; one or two dimensions.
+  std::vector<Index> shape;  ///< Row-major, as torch stores it; one or more dimensions.
   Initialization initialization = Initialization::zeros;
   Index fan_in = 0;
   Index fan_out = 0;
-  bool trainable = true;  ///< false: a constant of the network, such as the normalisation of its input.
+  bool trainable = true;  ///< false: not trained, such as the normalisation of the input, or running statistics.
 
   Index size() const {
     Index product = 1;
@@ -27,38 +30,113 @@ struct TensorSpec {
   }
 };
 
-/// One tensor in device memory, flat; as a matrix with the extents of its spec.
-struct TensorView {
-  float* data = nullptr;
-  Index rows = 0;  ///< First extent of two, or 1.
+/// One tensor, flat; as a matrix [first extent, all others], or [1, extent] where it has but one.
+template <class Scalar>
+struct TensorViewOf {
+  Scalar* data = nullptr;
+  Index rows = 0;
   Index columns = 0;
 
-  Matrix matrix() const { return {data, rows, columns}; }
-  Vector vector() const { return {data, rows * columns}; }
+  MatrixView<Scalar> matrix() const { return {data, rows, columns}; }
+  VectorView<Scalar> vector() const { return {data, rows * columns}; }
+};
+using TensorView = TensorViewOf<float>;
+
+/// Whether a network is being trained (dropout drops, batch normalisation uses the batch's statistics and updates its
+/// running ones) or evaluated.
+enum class Mode { train, evaluate };
+
+/// What holds for a whole pass through a network.
+struct PassSettings {
+  Mode mode = Mode::evaluate;
+  kernels::Precision precision = kernels::Precision::float32;
+  /// Random numbers of this node: they depend on the seed, the node and step[0] (null: 0). The same step gives the same
+  /// numbers in forward and backward, so that nothing need be kept.
+  RandomKey random;
+  const Index* step = nullptr;
 };
 
-/// What a layer sees in its forward pass.
-struct ForwardPass {
-  std::span<const ConstMatrix> inputs;  ///< Each [rows, columns of that input].
-  Matrix output;                        ///< [rows, output_columns]; to be overwritten.
-  std::span<const TensorView> tensors;  ///< In the order of tensors().
+/// What a layer sees in its forward pass. Every matrix has the same number of rows.
+template <class Scalar>
+struct ForwardPassOf {
+  std::span<const MatrixView<const Scalar>> inputs;  ///< Each [rows, columns of that input].
+  MatrixView<Scalar> output;                         ///< [rows, output_columns]; to be overwritten.
+  std::span<const TensorViewOf<Scalar>> tensors;     ///< In the order of tensors().
+  VectorView<Scalar> saved;  ///< saved_size() values that this forward pass leaves for the passes after it.
+  PassSettings settings;
 };
 
 /// What a layer sees in its backward pass, when every user of its output has had its turn.
-struct BackwardPass {
-  std::span<const ConstMatrix> inputs;
-  ConstMatrix output;
-  Matrix output_gradient;  ///< dL/doutput; the layer may use it as scratch, nobody reads it afterwards.
-  std::span<const Matrix> input_gradients;  ///< To be overwritten with dL/dinput; data is null where it is not needed.
-  std::span<const TensorView> tensors;
-  std::span<const TensorView> tensor_gradients;  ///< To be added to; data is null for tensors that are not trained.
+template <class Scalar>
+struct BackwardPassOf {
+  std::span<const MatrixView<const Scalar>> inputs;
+  MatrixView<const Scalar> output;
+  MatrixView<Scalar> output_gradient;  ///< dL/doutput; the layer may use it as scratch, nobody reads it afterwards.
+  std::span<const MatrixView<Scalar>> input_gradients;  ///< To be overwritten with dL/dinput; null: not needed.
+  std::span<const TensorViewOf<Scalar>> tensors;
+  std::span<const TensorViewOf<Scalar>> tensor_gradients;  ///< To be added to; null: not trained.
+  VectorView<Scalar> saved;
+  PassSettings settings;
+  /// The layer that uses this layer's output has multiplied by its activation's derivative already: see
+  /// Layer::output_activation.
+  bool output_gradient_is_before_activation = false;
+  /// For Layer::takes_input_activation: input_gradients[0] is to be multiplied by the derivative of this one.
+  kernels::Activation input_activation = kernels::Activation::none;
+  MatrixView<const Scalar> input_activation_operand;
 };
+
+/// The directional derivative of a layer: how its output changes when its inputs move along input_tangents and its
+/// tensors along tensor_tangents,
+///
+///   ẏ = J_x ẋ + J_θ θ̇          J: the Jacobians of the forward pass that was just run.
+template <class Scalar>
+struct TangentPassOf {
+  std::span<const MatrixView<const Scalar>> inputs;
+  MatrixView<const Scalar> output;
+  std::span<const TensorViewOf<Scalar>> tensors;
+  VectorView<Scalar> saved;
+  PassSettings settings;
+  std::span<const MatrixView<const Scalar>> input_tangents;  ///< ẋ; null: zero.
+  std::span<const TensorViewOf<Scalar>> tensor_tangents;     ///< θ̇; null: zero.
+  MatrixView<Scalar> output_tangent;                         ///< ẏ; to be overwritten.
+  VectorView<Scalar> tangent_saved;  ///< tangent_saved_size() values, left for tangent_backward.
+};
+
+/// Backward of the forward and the tangent pass together: with L a function of y and ẏ, given ȳ = dL/dy and u = dL/dẏ,
+///
+///   dL/dx = J_xᵀ ȳ + (∂ẏ/∂x)ᵀ u      dL/dẋ = J_xᵀ u      dL/dθ = J_θᵀ ȳ + (∂ẏ/∂θ)ᵀ u
+///
+/// With L = Σ ẏ for θ̇ = 0 this is the gradient of a directional derivative (gradient penalties); with u = dloss/dy and
+/// ȳ = the loss's Hessian times ẏ it is a Hessian-vector product (Pearlmutter 1994).
+template <class Scalar>
+struct TangentBackwardPassOf {
+  std::span<const MatrixView<const Scalar>> inputs;
+  MatrixView<const Scalar> output;
+  std::span<const TensorViewOf<Scalar>> tensors;
+  VectorView<Scalar> saved;
+  PassSettings settings;
+  std::span<const MatrixView<const Scalar>> input_tangents;
+  std::span<const TensorViewOf<Scalar>> tensor_tangents;
+  VectorView<Scalar> tangent_saved;
+  MatrixView<Scalar> output_gradient;                           ///< ȳ; may be used as scratch.
+  MatrixView<Scalar> output_tangent_gradient;                   ///< u; may be used as scratch.
+  std::span<const MatrixView<Scalar>> input_gradients;          ///< dL/dx, overwritten; null: not needed.
+  std::span<const MatrixView<Scalar>> input_tangent_gradients;  ///< dL/dẋ, overwritten; null: not needed.
+  std::span<const TensorViewOf<Scalar>> tensor_gradients;       ///< dL/dθ, added to; null: not trained.
+};
+
+using ForwardPass = ForwardPassOf<float>;
+using BackwardPass = BackwardPassOf<float>;
+using TangentPass = TangentPassOf<float>;
+using TangentBackwardPass = TangentBackwardPassOf<float>;
 
 /// A differentiable function of matrices with a common number of rows. A layer holds its options only: values,
 /// gradients and parameters belong to whoever runs it, so that one layer can be used in several networks and at several
-/// places.
+/// places. Images, sequences and groups lie flat in the columns of a row, as torch lays them out behind its first
+/// dimension; the layer knows their extents.
 ///
-/// forward and backward queue operations on the stream; they allocate nothing and wait for nothing.
+/// The passes queue operations on the stream; they allocate nothing and wait for nothing. They are written once for
+/// both scalars (see LayerOf): float runs on every device, double on the CPU, where gradients are checked.
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -71,8 +149,68 @@ class Layer {
     (void)inputs;
     return {};
   }
-  virtual void forward(Stream& stream, const ForwardPass& pass) const = 0;
-  virtual void backward(Stream& stream, const BackwardPass& pass) const = 0;
+  /// How many values forward leaves for backward, and the tangent pass for its backward, beside inputs and output.
+  virtual Index saved_size(Index rows, std::span<const Index> inputs) const {
+    (void)rows, (void)inputs;
+    return 0;
+  }
+  virtual Index tangent_saved_size(Index rows, std::span<const Index> inputs) const {
+    (void)rows, (void)inputs;
+    return 0;
+  }
+
+  /// The activation this layer ends with. If another layer is the only user of the output and takes_input_activation(),
+  /// that one multiplies by its derivative, on the way of its input gradient to memory.
+  virtual kernels::Activation output_activation() const { return kernels::Activation::none; }
+  virtual bool takes_input_activation() const { return false; }
+
+  virtual void forward(Stream& stream, const ForwardPassOf<float>& pass) const = 0;
+  virtual void forward(Stream& stream, const ForwardPassOf<double>& pass) const = 0;
+  virtual void backward(Stream& stream, const BackwardPassOf<float>& pass) const = 0;
+  virtual void backward(Stream& stream, const BackwardPassOf<double>& pass) const = 0;
+  virtual void tangent(Stream& stream, const TangentPassOf<float>& pass) const = 0;
+  virtual void tangent(Stream& stream, const TangentPassOf<double>& pass) const = 0;
+  virtual void tangent_backward(Stream& stream, const TangentBackwardPassOf<float>& pass) const = 0;
+  virtual void tangent_backward(Stream& stream, const TangentBackwardPassOf<double>& pass) const = 0;
 };
+
+/// What a layer derives from: it writes each pass once, as a member template on the scalar,
+///
+///   template <class Scalar> void run_forward(Stream&, const ForwardPassOf<Scalar>&) const;
+///   template <class Scalar> void run_backward(Stream&, const BackwardPassOf<Scalar>&) const;
+///   template <class Scalar> void run_tangent(Stream&, const TangentPassOf<Scalar>&) const;
+///   template <class Scalar> void run_tangent_backward(Stream&, const TangentBackwardPassOf<Scalar>&) const;
+///
+/// and ends its source file with MYNAH_LAYER(Name).
+template <class Derived>
+class LayerOf : public Layer {
+ public:
+  void forward(Stream& stream, const ForwardPassOf<float>& pass) const final { self().run_forward(stream, pass); }
+  void forward(Stream& stream, const ForwardPassOf<double>& pass) const final { self().run_forward(stream, pass); }
+  void backward(Stream& stream, const BackwardPassOf<float>& pass) const final { self().run_backward(stream, pass); }
+  void backward(Stream& stream, const BackwardPassOf<double>& pass) const final { self().run_backward(stream, pass); }
+  void tangent(Stream& stream, const TangentPassOf<float>& pass) const final { self().run_tangent(stream, pass); }
+  void tangent(Stream& stream, const TangentPassOf<double>& pass) const final { self().run_tangent(stream, pass); }
+  void tangent_backward(Stream& stream, const TangentBackwardPassOf<float>& pass) const final {
+    self().run_tangent_backward(stream, pass);
+  }
+  void tangent_backward(Stream& stream, const TangentBackwardPassOf<double>& pass) const final {
+    self().run_tangent_backward(stream, pass);
+  }
+
+ private:
+  const Derived& self() const { return static_cast<const Derived&>(*this); }
+};
+
+// NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses.
+#define MYNAH_LAYER_PASSES(Name, Scalar)                                          \
+  template void Name::run_forward(Stream&, const ForwardPassOf<Scalar>&) const;   \
+  template void Name::run_backward(Stream&, const BackwardPassOf<Scalar>&) const; \
+  template void Name::run_tangent(Stream&, const TangentPassOf<Scalar>&) const;   \
+  template void Name::run_tangent_backward(Stream&, const TangentBackwardPassOf<Scalar>&) const;
+#define MYNAH_LAYER(Name)         \
+  MYNAH_LAYER_PASSES(Name, float) \
+  MYNAH_LAYER_PASSES(Name, double)
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace mynah

@@ -1,21 +1,9 @@
 #include "engine/mlp.h"
 
-#include <array>
-
 #include "engine/layers/linear.h"
 #include "kernels/error.h"
 
 namespace mynah {
-namespace {
-
-struct NamedActivation {
-  const char* name;
-  kernels::Activation activation;
-};
-constexpr std::array<NamedActivation, 2> activations{
-    {{"none", kernels::Activation::none}, {"relu", kernels::Activation::relu}}};
-
-}  // namespace
 
 Value add_mlp(Graph& graph, Value input, const MlpOptions& options, const std::string& prefix) {
   Value value = input;
@@ -31,18 +19,17 @@ Value add_mlp(Graph& graph, Value input, const MlpOptions& options, const std::s
 
 kernels::Activation parse_activation(const std::string& name) {
   std::string known;
-  for (const auto& one : activations) {
-    if (name == one.name) return one.activation;
-    known += (known.empty() ? "" : ", ") + std::string(one.name);
+  const auto kinds = kernels::activation_kinds();
+  for (Index i = 0; i < kinds.size; ++i) {
+    const kernels::Activation activation = kinds.data[i];
+    if (name == activation.name()) return activation;
+    known += (known.empty() ? "" : ", ") + std::string(activation.name());
   }
   throw input_error("--activation " + name, "is not an activation that mynah has", "use one of: " + known);
 }
 
 std::string activation_name(kernels::Activation activation) {
-  for (const auto& one : activations) {
-    if (activation == one.activation) return one.name;
-  }
-  throw Error(Error::Cause::internal, "activation", "has no name");
+  return activation.name();
 }
 
 }  // namespace mynah

@@ -11,8 +11,9 @@ struct Network {
   Graph graph;
   Parameters parameters;
 
-  Network(Stream& stream, Graph structure)
-      : device(stream.device()), graph(std::move(structure)), parameters(stream, graph) {}
+  /// frozen: names of tensors that are not trained, or patterns such as "encoder.*": see Parameters.
+  Network(Stream& stream, Graph structure, const std::vector<std::string>& frozen = {})
+      : device(stream.device()), graph(std::move(structure)), parameters(stream, graph, frozen) {}
 };
 
 }  // namespace mynah

@@ -1,5 +1,10 @@
 #include "engine/parameters.h"
 
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <numeric>
+
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
@@ -15,29 +20,64 @@ Index aligned(Index size) {
 
 TensorView view_of(float* base, const Parameters::Tensor& tensor) {
   const auto& shape = tensor.spec.shape;
-  const Index columns = shape.back();
-  return {base + tensor.offset, columns == 0 ? shape.front() : tensor.spec.size() / columns, columns};
+  const Index rows = shape.size() == 1 ? 1 : shape.front();
+  return {base + tensor.offset, rows, rows == 0 ? 0 : tensor.spec.size() / rows};
+}
+
+/// Sets trainable = false where a pattern names the tensor.
+void freeze(std::vector<Parameters::Tensor>& tensors, const std::vector<std::string>& patterns) {
+  for (const std::string& pattern : patterns) {
+    bool found = false;
+    std::string known;
+    for (Parameters::Tensor& tensor : tensors) {
+      known += (known.empty() ? "" : ", ") + tensor.name;
+      if (fnmatch(pattern.c_str(), tensor.name.c_str(), 0) != 0) continue;
+      tensor.spec.trainable = false;
+      found = true;
+    }
+    if (!found) throw input_error("frozen tensors", "'" + pattern + "' names no tensor", "the network has " + known);
+  }
 }
 
 }  // namespace
 
-Parameters::Parameters(Stream& stream, const Graph& graph) {
+Parameters::Parameters(Stream& stream, const Graph& graph, const std::vector<std::string>& frozen) {
+  const auto nodes = graph.nodes();
+  std::vector<Tensor> all;
+  std::vector<std::size_t> node_of;
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (nodes[n].layer == nullptr || !graph.owns_tensors(n)) continue;
+    for (TensorSpec& spec : nodes[n].layer->tensors(graph.input_columns(nodes[n]))) {
+      std::string name = nodes[n].name + "." + spec.name;
+      all.push_back({std::move(name), std::move(spec), 0});
+      node_of.push_back(n);
+    }
+  }
+  freeze(all, frozen);
+  tensors_of_node_.resize(nodes.size());
   Index offset = 0;
-  tensors_of_node_.resize(graph.nodes().size());
   for (const bool trainable : {true, false}) {
-    for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
-      const Graph::Node& node = graph.nodes()[n];
-      if (node.layer == nullptr) continue;
-      for (TensorSpec& spec : node.layer->tensors(graph.input_columns(node))) {
-        if (spec.trainable != trainable) continue;
-        if (trainable) trained_count_ += spec.size();
-        const Index size = aligned(spec.size());
-        tensors_of_node_[n].push_back(tensors_.size());
-        tensors_.push_back({node.name + "." + spec.name, std::move(spec), offset});
-        offset += size;
-      }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i].spec.trainable != trainable) continue;
+      if (trainable) trained_count_ += all[i].spec.size();
+      all[i].offset = offset;
+      offset += aligned(all[i].spec.size());
     }
     if (trainable) trained_size_ = offset;
+  }
+  // In a node's own order, trained or not; the tensors themselves trained ones first.
+  std::vector<std::size_t> order(all.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return all[a].offset < all[b].offset; });
+  std::vector<std::size_t> place(all.size());
+  for (std::size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
+  for (std::size_t i = 0; i < all.size(); ++i) tensors_of_node_[node_of[i]].push_back(place[i]);
+  for (const std::size_t i : order) tensors_.push_back(std::move(all[i]));
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (nodes[n].layer != nullptr && !graph.owns_tensors(n)) {
+      tensors_of_node_[n] = tensors_of_node_[static_cast<std::size_t>(nodes[n].tensors_of)];
+    }
   }
   values_ = Buffer<float>(stream.device(), offset);
   gradient_ = Buffer<float>(stream.device(), trained_size_);
@@ -67,21 +107,13 @@ void Parameters::initialize(Stream& stream, std::uint64_t seed) {
   }
 }
 
-std::vector<TensorView> Parameters::views_into(float* base, Value node, bool gradients) const {
+std::vector<TensorView> Parameters::views_into(float* base, Value node, bool trained_only) const {
   std::vector<TensorView> views;
   for (const std::size_t number : tensors_of_node_[static_cast<std::size_t>(node.index)]) {
     const Tensor& tensor = tensors_[number];
-    views.push_back(gradients && !tensor.spec.trainable ? TensorView{} : view_of(base, tensor));
+    views.push_back(trained_only && (!tensor.spec.trainable || base == nullptr) ? TensorView{} : view_of(base, tensor));
   }
   return views;
-}
-
-std::vector<TensorView> Parameters::views(Value node) const {
-  return views_into(values_.data(), node, false);
-}
-
-std::vector<TensorView> Parameters::gradient_views(Value node) const {
-  return views_into(gradient_.data(), node, true);
 }
 
 const Parameters::Tensor& Parameters::find(const std::string& name) const {

@@ -22,8 +22,10 @@ class Parameters {
     Index offset = 0;  ///< In values, from the start of the buffer.
   };
 
-  /// Tensors of every layer of the graph, zeroed.
-  Parameters(Stream& stream, const Graph& graph);
+  /// Tensors of every layer of the graph, zeroed. `frozen` names tensors that are not to be trained, by name or by a
+  /// pattern with * and ? ("encoder.*", "*.bias"): they become constants, without gradients and without a place in the
+  /// optimizer. Errors: input_error for a pattern that names no tensor.
+  Parameters(Stream& stream, const Graph& graph, const std::vector<std::string>& frozen = {});
 
   /// Fills every tensor as its spec says: the same seed gives the same values on every device.
   void initialize(Stream& stream, std::uint64_t seed);
@@ -38,8 +40,10 @@ class Parameters {
   Vector all() const { return values_.view(); }
 
   /// The tensors of one node of the graph, in the order of its layer's tensors(); gradients are null for constants.
-  std::vector<TensorView> views(Value node) const;
-  std::vector<TensorView> gradient_views(Value node) const;
+  std::vector<TensorView> views(Value node) const { return views_into(values_.data(), node, false); }
+  std::vector<TensorView> gradient_views(Value node) const { return views_into(gradient_.data(), node, true); }
+  /// The same in a vector that is laid out as trained(), such as a direction in parameter space.
+  std::vector<TensorView> trained_views(Vector values, Value node) const { return views_into(values.data, node, true); }
 
   /// Values of one tensor, by name. Errors: input_error for an unknown name or a wrong number of values.
   std::vector<float> get(Stream& stream, const std::string& name) const;
@@ -53,7 +57,7 @@ class Parameters {
 
  private:
   const Tensor& find(const std::string& name) const;
-  std::vector<TensorView> views_into(float* base, Value node, bool gradients) const;
+  std::vector<TensorView> views_into(float* base, Value node, bool trained_only) const;
 
   std::vector<Tensor> tensors_;
   std::vector<std::vector<std::size_t>> tensors_of_node_;  // numbers in tensors_

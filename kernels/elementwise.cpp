@@ -2,24 +2,24 @@
 
 namespace mynah::kernels {
 
-void fill(Stream& stream, Vector x, float value) {
+template <class Scalar>
+void fill(Stream& stream, VectorOf<Scalar> x, float value) {
   if (x.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(fill, stream, x, value);
-  eigen::fill<float>(stream, x, value);
+  MYNAH_CALL_TWIN(fill, stream, x, value);
 }
 
-void add(Stream& stream, ConstMatrix x, Matrix y) {
+template <class Scalar>
+void add(Stream& stream, ConstMatrixOf<Scalar> x, MatrixOf<Scalar> y) {
   require(same_shape(x, y), "add", "x and y of one shape");
   if (y.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(add, stream, x, y);
-  eigen::add<float>(stream, x, y);
+  MYNAH_CALL_TWIN(add, stream, x, y);
 }
 
-void copy(Stream& stream, ConstMatrix x, Matrix y) {
+template <class Scalar>
+void copy(Stream& stream, ConstMatrixOf<Scalar> x, MatrixOf<Scalar> y) {
   require(same_shape(x, y), "copy", "x and y of one shape");
   if (y.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(copy, stream, x, y);
-  eigen::copy<float>(stream, x, y);
+  MYNAH_CALL_TWIN(copy, stream, x, y);
 }
 
 void advance(Stream& stream, Index* counter, Index amount) {
@@ -33,5 +33,9 @@ void set_counters(Stream& stream, VectorView<Index> counters, Index value) {
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(set_counters, stream, counters, value);
   eigen::set_counters(stream, counters, value);
 }
+
+MYNAH_FOR_FLOAT_AND_DOUBLE(fill)
+MYNAH_FOR_FLOAT_AND_DOUBLE(add)
+MYNAH_FOR_FLOAT_AND_DOUBLE(copy)
 
 }  // namespace mynah::kernels

@@ -5,13 +5,16 @@
 namespace mynah::kernels {
 
 /// x_i = value. x [n].
-void fill(Stream& stream, Vector x, float value);
+template <class Scalar = float>
+void fill(Stream& stream, VectorOf<Scalar> x, float value);
 
 /// y = y + x: the gradient of a value that is used more than once. x, y [rows, columns]; they may not overlap.
-void add(Stream& stream, ConstMatrix x, Matrix y);
+template <class Scalar = float>
+void add(Stream& stream, ConstMatrixOf<Scalar> x, MatrixOf<Scalar> y);
 
 /// y = x. x, y [rows, columns], strides may differ; they may not overlap.
-void copy(Stream& stream, ConstMatrix x, Matrix y);
+template <class Scalar = float>
+void copy(Stream& stream, ConstMatrixOf<Scalar> x, MatrixOf<Scalar> y);
 
 /// counter[0] = counter[0] + amount: steps and positions that a recorded plan counts in device memory.
 void advance(Stream& stream, Index* counter, Index amount);
@@ -19,9 +22,9 @@ void advance(Stream& stream, Index* counter, Index amount);
 /// Every counter becomes `value`. counters [n] in device memory.
 void set_counters(Stream& stream, VectorView<Index> counters, Index value);
 
-MYNAH_CUDA_TWIN(fill)
-MYNAH_CUDA_TWIN(add)
-MYNAH_CUDA_TWIN(copy)
+MYNAH_CUDA_TWIN_OF_FLOATS(fill)
+MYNAH_CUDA_TWIN_OF_FLOATS(add)
+MYNAH_CUDA_TWIN_OF_FLOATS(copy)
 MYNAH_CUDA_TWIN(advance)
 MYNAH_CUDA_TWIN(set_counters)
 

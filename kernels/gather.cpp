@@ -2,12 +2,13 @@
 
 namespace mynah::kernels {
 
-void gather_rows(Stream& stream, ConstMatrix source, ConstLabels rows, const Index* first, Matrix out) {
+template <class Scalar>
+void gather_rows(Stream& stream, ConstMatrixOf<Scalar> source, ConstLabels rows, const Index* first,
+                 MatrixOf<Scalar> out) {
   require(source.columns == out.columns, "gather_rows", "out [count, columns] for source [source_rows, columns]");
   require(out.rows <= rows.size, "gather_rows", "no more rows in out than row numbers");
   if (out.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(gather_rows, stream, source, rows, first, out);
-  eigen::gather_rows<float>(stream, source, rows, first, out);
+  MYNAH_CALL_TWIN(gather_rows, stream, source, rows, first, out);
 }
 
 void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const Index* first, Labels out) {
@@ -16,5 +17,7 @@ void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const I
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(gather_labels, stream, source, rows, first, out);
   eigen::gather_labels(stream, source, rows, first, out);
 }
+
+MYNAH_FOR_FLOAT_AND_DOUBLE(gather_rows)
 
 }  // namespace mynah::kernels

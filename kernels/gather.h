@@ -9,12 +9,14 @@ namespace mynah::kernels {
 /// source [source_rows, columns], rows: row numbers in [0, source_rows) (not checked), out [count, columns].
 /// first: one Index in device memory (so that a recorded plan walks through an epoch), or null for 0;
 /// first + count <= rows.size. out may not overlap source.
-void gather_rows(Stream& stream, ConstMatrix source, ConstLabels rows, const Index* first, Matrix out);
+template <class Scalar = float>
+void gather_rows(Stream& stream, ConstMatrixOf<Scalar> source, ConstLabels rows, const Index* first,
+                 MatrixOf<Scalar> out);
 
 /// The same for class indices: out_i = source[rows[first + i]]. source [source_rows], out [count].
 void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const Index* first, Labels out);
 
-MYNAH_CUDA_TWIN(gather_rows)
+MYNAH_CUDA_TWIN_OF_FLOATS(gather_rows)
 MYNAH_CUDA_TWIN(gather_labels)
 
 namespace eigen {

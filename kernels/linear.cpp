@@ -2,24 +2,37 @@
 
 namespace mynah::kernels {
 
-void linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y) {
+template <class Scalar>
+void linear_forward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstVectorOf<Scalar> b,
+                    Activation activation, MatrixOf<Scalar> y, MatrixOf<Scalar> z, ProductOptions options) {
   require(x.columns == w.columns, "linear_forward", "x [rows, inputs] and w [outputs, inputs]");
   require(y.rows == x.rows && y.columns == w.rows, "linear_forward", "y [rows, outputs]");
   require(b.size == 0 || b.size == w.rows, "linear_forward", "b [outputs], or empty");
+  require(z.data == nullptr || same_shape(y, z), "linear_forward", "z of the shape of y, or empty");
+  require(!options.add || (activation == Activation::none && z.data == nullptr), "linear_forward",
+          "no activation and no z where the product is added");
   if (y.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(linear_forward, stream, x, w, b, activation, y);
-  eigen::linear_forward<float>(stream, x, w, b, activation, y);
+  MYNAH_CALL_TWIN(linear_forward, stream, x, w, b, activation, y, z, options);
 }
 
-void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dy, Matrix dx, Matrix dw, Vector db) {
+template <class Scalar>
+void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstMatrixOf<Scalar> dz,
+                     MatrixOf<Scalar> dx, MatrixOf<Scalar> dw, VectorOf<Scalar> db,
+                     InputActivation<Scalar> input_activation, ProductOptions options) {
   require(x.columns == w.columns, "linear_backward", "x [rows, inputs] and w [outputs, inputs]");
-  require(dy.rows == x.rows && dy.columns == w.rows, "linear_backward", "dy [rows, outputs]");
+  require(dz.rows == x.rows && dz.columns == w.rows, "linear_backward", "dz [rows, outputs]");
   require(dx.data == nullptr || same_shape(dx, x), "linear_backward", "dx of the shape of x, or empty");
-  require(dw.rows == w.rows && dw.columns == w.columns, "linear_backward", "dw of the shape of w");
-  require(db.size == 0 || db.size == w.rows, "linear_backward", "db [outputs], or empty");
+  require(dw.data == nullptr || (dw.rows == w.rows && dw.columns == w.columns), "linear_backward",
+          "dw of the shape of w, or empty");
+  require(db.data == nullptr || db.size == 0 || db.size == w.rows, "linear_backward", "db [outputs], or empty");
+  require(input_activation.activation == Activation::none || (same_shape(input_activation.operand, x) && !options.add),
+          "linear_backward", "the operand of the input's activation, of the shape of x, and dx not added to");
   if (x.rows == 0) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(linear_backward, stream, x, w, dy, dx, dw, db);
-  eigen::linear_backward<float>(stream, x, w, dy, dx, dw, db);
+  if (dx.empty()) input_activation = {};
+  MYNAH_CALL_TWIN(linear_backward, stream, x, w, dz, dx, dw, db, input_activation, options);
 }
+
+MYNAH_FOR_FLOAT_AND_DOUBLE(linear_forward)
+MYNAH_FOR_FLOAT_AND_DOUBLE(linear_backward)
 
 }  // namespace mynah::kernels

@@ -2,37 +2,61 @@
 
 #include "kernels/activation.h"
 #include "kernels/operation.h"
+#include "kernels/precision.h"
 
 namespace mynah::kernels {
 
-/// y = activation(x wᵀ + b)
+/// How a matrix product is taken, and what becomes of what its result's memory held before.
+struct ProductOptions {
+  Precision precision = Precision::float32;
+  bool add = false;  ///< The product is added to what is there: shares of a tangent, or of a gradient.
+};
+
+/// z = x wᵀ + b,  y = activation(z)
 ///
 ///   x  [rows, inputs]      w  [outputs, inputs]      b  [outputs], or empty for no bias      y  [rows, outputs]
 ///
-/// rows, inputs and outputs may be any size, zero included (no inputs: y = activation(b)). y may not overlap x, w or b.
-/// Sums run over inputs in a fixed order per backend and shape: the same call gives the same bits.
-void linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y);
+/// z [rows, outputs] is written where it is wanted, and empty where it is not: backward needs it for the activations
+/// whose operand is not y. rows, inputs and outputs may be any size, zero included (no inputs: y = activation(b)). y
+/// and z may not overlap x, w, b or each other. options.add, for Activation::none only: y = y + x wᵀ + b. Sums run over
+/// inputs in a fixed order per backend and shape: the same call gives the same bits.
+template <class Scalar = float>
+void linear_forward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstVectorOf<Scalar> b,
+                    Activation activation, MatrixOf<Scalar> y, MatrixOf<Scalar> z = {}, ProductOptions options = {});
 
-/// Backward of linear_forward, given dy = dL/dy already multiplied by the activation's derivative:
-///
-///   dx = dy w            [rows, inputs]      since y_mo = Σ_i x_mi w_oi + b_o
-///   dw = dyᵀ x           [outputs, inputs]   summed over rows in a fixed order
-///   db = Σ_m dy_mo       [outputs]
-///
-/// dx may be empty when the input needs no gradient, db when there is no bias. dx is overwritten; dw and db are added
-/// to, so that a layer used twice gets both shares. No output may overlap an input.
-void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dy, Matrix dx, Matrix dw, Vector db);
+/// The activation that made x, for the epilogue of linear_backward: see Activation for its operand, [rows, inputs].
+template <class Scalar>
+struct InputActivation {
+  Activation activation;
+  MatrixView<const Scalar> operand;
+};
 
-MYNAH_CUDA_TWIN(linear_forward)
-MYNAH_CUDA_TWIN(linear_backward)
+/// Backward of z = x wᵀ + b, given dz = dL/dz:
+///
+///   dx = dz w            [rows, inputs]      since z_mo = Σ_i x_mi w_oi + b_o
+///   dw = dzᵀ x           [outputs, inputs]   summed over rows in a fixed order
+///   db = Σ_m dz_mo       [outputs]
+///
+/// dx may be empty when the input needs no gradient, dw and db when they are wanted of nobody. dx is overwritten, or
+/// added to with options.add; dw and db are added to, so that a layer used twice gets both shares. Where x itself is
+/// f(z') of an activation, dx is multiplied by f'(z') on the way out, which makes it dL/dz' (not with options.add). No
+/// output may overlap an input.
+template <class Scalar = float>
+void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstMatrixOf<Scalar> dz,
+                     MatrixOf<Scalar> dx, MatrixOf<Scalar> dw, VectorOf<Scalar> db,
+                     InputActivation<Scalar> input_activation = {}, ProductOptions options = {});
+
+MYNAH_CUDA_TWIN_OF_FLOATS(linear_forward)
+MYNAH_CUDA_TWIN_OF_FLOATS(linear_backward)
 
 namespace eigen {
 template <class Scalar>
-void linear_forward(Stream&, MatrixView<const Scalar> x, MatrixView<const Scalar> w, VectorView<const Scalar> b,
-                    Activation, MatrixView<Scalar> y);
+void linear_forward(Stream&, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstVectorOf<Scalar> b, Activation,
+                    MatrixOf<Scalar> y, MatrixOf<Scalar> z, ProductOptions);
 template <class Scalar>
-void linear_backward(Stream&, MatrixView<const Scalar> x, MatrixView<const Scalar> w, MatrixView<const Scalar> dy,
-                     MatrixView<Scalar> dx, MatrixView<Scalar> dw, VectorView<Scalar> db);
+void linear_backward(Stream&, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstMatrixOf<Scalar> dz,
+                     MatrixOf<Scalar> dx, MatrixOf<Scalar> dw, VectorOf<Scalar> db, InputActivation<Scalar>,
+                     ProductOptions);
 }  // namespace eigen
 
 }  // namespace mynah::kernels

@@ -2,29 +2,27 @@
 
 namespace mynah::kernels {
 
-void mse_loss(Stream& stream, ConstMatrix prediction, ConstMatrix target, VectorView<double> loss_sum,
-              Matrix gradient) {
+template <class Scalar>
+void mse_loss(Stream& stream, ConstMatrixOf<Scalar> prediction, ConstMatrixOf<Scalar> target,
+              VectorView<double> loss_sum, MatrixOf<Scalar> gradient) {
   require(same_shape(prediction, target), "mse_loss", "target of the shape of prediction");
   require(gradient.data == nullptr || same_shape(prediction, gradient), "mse_loss",
           "gradient of the shape of prediction, or empty");
   require(loss_sum.size <= 1, "mse_loss", "a loss_sum of one value, or empty");
   if (prediction.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(mse_loss, stream, prediction, target, loss_sum, gradient);
-  eigen::mse_loss<float>(stream, prediction, target, loss_sum, gradient);
+  MYNAH_CALL_TWIN(mse_loss, stream, prediction, target, loss_sum, gradient);
 }
 
-void softmax_cross_entropy_loss(Stream& stream, ConstMatrix logits, ConstLabels labels, VectorView<double> loss_sum,
-                                Matrix gradient) {
+template <class Scalar>
+void softmax_cross_entropy_loss(Stream& stream, ConstMatrixOf<Scalar> logits, ConstLabels labels,
+                                VectorView<double> loss_sum, MatrixOf<Scalar> gradient) {
   require(logits.columns >= 1, "softmax_cross_entropy_loss", "at least one class");
   require(labels.size == logits.rows, "softmax_cross_entropy_loss", "one label a row");
   require(gradient.data == nullptr || same_shape(logits, gradient), "softmax_cross_entropy_loss",
           "gradient of the shape of logits, or empty");
   require(loss_sum.size <= 1, "softmax_cross_entropy_loss", "a loss_sum of one value, or empty");
   if (logits.empty()) return;
-  if (stream.backend() == Backend::cuda) {
-    return MYNAH_ON_CUDA(softmax_cross_entropy_loss, stream, logits, labels, loss_sum, gradient);
-  }
-  eigen::softmax_cross_entropy_loss<float>(stream, logits, labels, loss_sum, gradient);
+  MYNAH_CALL_TWIN(softmax_cross_entropy_loss, stream, logits, labels, loss_sum, gradient);
 }
 
 void count_correct(Stream& stream, ConstMatrix scores, ConstLabels labels, VectorView<double> count) {
@@ -41,5 +39,8 @@ void argmax_rows(Stream& stream, ConstMatrix scores, Labels out) {
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(argmax_rows, stream, scores, out);
   eigen::argmax_rows<float>(stream, scores, out);
 }
+
+MYNAH_FOR_FLOAT_AND_DOUBLE(mse_loss)
+MYNAH_FOR_FLOAT_AND_DOUBLE(softmax_cross_entropy_loss)
 
 }  // namespace mynah::kernels

@@ -17,7 +17,9 @@ namespace mynah::kernels {
 ///   columns)
 ///
 /// prediction, target, gradient [rows, columns]. gradient may be prediction itself.
-void mse_loss(Stream& stream, ConstMatrix prediction, ConstMatrix target, VectorView<double> loss_sum, Matrix gradient);
+template <class Scalar = float>
+void mse_loss(Stream& stream, ConstMatrixOf<Scalar> prediction, ConstMatrixOf<Scalar> target,
+              VectorView<double> loss_sum, MatrixOf<Scalar> gradient);
 
 /// Cross-entropy of softmax(logits) and class indices, as torch.nn.CrossEntropyLoss, with the row maximum subtracted
 /// first so that logits of any size are safe:
@@ -27,8 +29,9 @@ void mse_loss(Stream& stream, ConstMatrix prediction, ConstMatrix target, Vector
 ///
 /// logits, gradient [rows, classes], classes >= 1; labels [rows], each in [0, classes) (checked where data enter, not
 /// here). gradient may be logits itself.
-void softmax_cross_entropy_loss(Stream& stream, ConstMatrix logits, ConstLabels labels, VectorView<double> loss_sum,
-                                Matrix gradient);
+template <class Scalar = float>
+void softmax_cross_entropy_loss(Stream& stream, ConstMatrixOf<Scalar> logits, ConstLabels labels,
+                                VectorView<double> loss_sum, MatrixOf<Scalar> gradient);
 
 /// Adds to count[0] the number of rows m whose largest score stands at labels(m); of equal scores the first counts.
 /// scores [rows, classes], labels [rows], count: one double.
@@ -37,8 +40,8 @@ void count_correct(Stream& stream, ConstMatrix scores, ConstLabels labels, Vecto
 /// out(m) = position of the largest score of row m, the first of equals. scores [rows, classes >= 1], out [rows].
 void argmax_rows(Stream& stream, ConstMatrix scores, Labels out);
 
-MYNAH_CUDA_TWIN(mse_loss)
-MYNAH_CUDA_TWIN(softmax_cross_entropy_loss)
+MYNAH_CUDA_TWIN_OF_FLOATS(mse_loss)
+MYNAH_CUDA_TWIN_OF_FLOATS(softmax_cross_entropy_loss)
 MYNAH_CUDA_TWIN(count_correct)
 MYNAH_CUDA_TWIN(argmax_rows)
 

@@ -21,7 +21,8 @@ enum class RandomStream : std::uint32_t {
   policy = 4,
   split = 5,
   bootstrap = 6,
-  test = 7
+  test = 7,
+  layer = 8
 };
 
 /// `instance` tells apart uses of one kind, e.g. the tensors that are initialised; below 2²⁴.

@@ -9,13 +9,15 @@ namespace mynah::kernels {
 ///   mean_c = 1/rows Σ_m x_mc          variance_c = 1/rows Σ_m (x_mc - mean_c)²
 ///
 /// x [rows, columns], mean [columns], variance [columns] or empty. rows = 0: both become 0.
-void column_moments(Stream& stream, ConstMatrix x, Vector mean, Vector variance);
+template <class Scalar = float>
+void column_moments(Stream& stream, ConstMatrixOf<Scalar> x, VectorOf<Scalar> mean, VectorOf<Scalar> variance);
 
 /// out[0] = Σ_i x_i, in double and a fixed order. x [n], out: one double in device memory.
-void sum(Stream& stream, ConstVector x, VectorView<double> out);
+template <class Scalar = float>
+void sum(Stream& stream, ConstVectorOf<Scalar> x, VectorView<double> out);
 
-MYNAH_CUDA_TWIN(column_moments)
-MYNAH_CUDA_TWIN(sum)
+MYNAH_CUDA_TWIN_OF_FLOATS(column_moments)
+MYNAH_CUDA_TWIN_OF_FLOATS(sum)
 
 namespace eigen {
 template <class Scalar>

@@ -3,41 +3,51 @@
 namespace mynah::kernels {
 namespace {
 
-void require_columns(const char* operation, ConstMatrix x, Index parameters, ConstMatrix y) {
+template <class Scalar>
+void require_columns(const char* operation, MatrixView<const Scalar> x, Index parameters, MatrixView<Scalar> y) {
   require(same_shape(x, y), operation, "input and output of one shape");
   require(parameters == x.columns, operation, "mean and deviation [columns]");
 }
 
 }  // namespace
 
-void standardize(Stream& stream, ConstMatrix x, ConstVector mean, ConstVector deviation, Matrix y) {
+template <class Scalar>
+void standardize(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<Scalar> mean, ConstVectorOf<Scalar> deviation,
+                 MatrixOf<Scalar> y) {
   require_columns("standardize", x, mean.size, y);
   require_columns("standardize", x, deviation.size, y);
   if (y.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(standardize, stream, x, mean, deviation, y);
-  eigen::standardize<float>(stream, x, mean, deviation, y);
+  MYNAH_CALL_TWIN(standardize, stream, x, mean, deviation, y);
 }
 
-void standardize_backward(Stream& stream, ConstMatrix dy, ConstVector deviation, Matrix dx) {
+template <class Scalar>
+void standardize_backward(Stream& stream, ConstMatrixOf<Scalar> dy, ConstVectorOf<Scalar> deviation,
+                          MatrixOf<Scalar> dx) {
   require_columns("standardize_backward", dy, deviation.size, dx);
   if (dx.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(standardize_backward, stream, dy, deviation, dx);
-  eigen::standardize_backward<float>(stream, dy, deviation, dx);
+  MYNAH_CALL_TWIN(standardize_backward, stream, dy, deviation, dx);
 }
 
-void unstandardize(Stream& stream, ConstMatrix x, ConstVector mean, ConstVector deviation, Matrix y) {
+template <class Scalar>
+void unstandardize(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<Scalar> mean, ConstVectorOf<Scalar> deviation,
+                   MatrixOf<Scalar> y) {
   require_columns("unstandardize", x, mean.size, y);
   require_columns("unstandardize", x, deviation.size, y);
   if (y.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(unstandardize, stream, x, mean, deviation, y);
-  eigen::unstandardize<float>(stream, x, mean, deviation, y);
+  MYNAH_CALL_TWIN(unstandardize, stream, x, mean, deviation, y);
 }
 
-void unstandardize_backward(Stream& stream, ConstMatrix dy, ConstVector deviation, Matrix dx) {
+template <class Scalar>
+void unstandardize_backward(Stream& stream, ConstMatrixOf<Scalar> dy, ConstVectorOf<Scalar> deviation,
+                            MatrixOf<Scalar> dx) {
   require_columns("unstandardize_backward", dy, deviation.size, dx);
   if (dx.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(unstandardize_backward, stream, dy, deviation, dx);
-  eigen::unstandardize_backward<float>(stream, dy, deviation, dx);
+  MYNAH_CALL_TWIN(unstandardize_backward, stream, dy, deviation, dx);
 }
+
+MYNAH_FOR_FLOAT_AND_DOUBLE(standardize)
+MYNAH_FOR_FLOAT_AND_DOUBLE(standardize_backward)
+MYNAH_FOR_FLOAT_AND_DOUBLE(unstandardize)
+MYNAH_FOR_FLOAT_AND_DOUBLE(unstandardize_backward)
 
 }  // namespace mynah::kernels

@@ -8,21 +8,29 @@ namespace mynah::kernels {
 /// computes the deviations writes 1.
 
 /// y_mc = (x_mc - mean_c) / deviation_c. x, y [rows, columns], mean, deviation [columns]. y may be x itself.
-void standardize(Stream& stream, ConstMatrix x, ConstVector mean, ConstVector deviation, Matrix y);
+template <class Scalar = float>
+void standardize(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<Scalar> mean, ConstVectorOf<Scalar> deviation,
+                 MatrixOf<Scalar> y);
 
 /// dx_mc = dy_mc / deviation_c: backward of standardize. dx may be dy itself.
-void standardize_backward(Stream& stream, ConstMatrix dy, ConstVector deviation, Matrix dx);
+template <class Scalar = float>
+void standardize_backward(Stream& stream, ConstMatrixOf<Scalar> dy, ConstVectorOf<Scalar> deviation,
+                          MatrixOf<Scalar> dx);
 
 /// y_mc = x_mc deviation_c + mean_c: the inverse of standardize. y may be x itself.
-void unstandardize(Stream& stream, ConstMatrix x, ConstVector mean, ConstVector deviation, Matrix y);
+template <class Scalar = float>
+void unstandardize(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<Scalar> mean, ConstVectorOf<Scalar> deviation,
+                   MatrixOf<Scalar> y);
 
 /// dx_mc = dy_mc deviation_c: backward of unstandardize. dx may be dy itself.
-void unstandardize_backward(Stream& stream, ConstMatrix dy, ConstVector deviation, Matrix dx);
+template <class Scalar = float>
+void unstandardize_backward(Stream& stream, ConstMatrixOf<Scalar> dy, ConstVectorOf<Scalar> deviation,
+                            MatrixOf<Scalar> dx);
 
-MYNAH_CUDA_TWIN(standardize)
-MYNAH_CUDA_TWIN(standardize_backward)
-MYNAH_CUDA_TWIN(unstandardize)
-MYNAH_CUDA_TWIN(unstandardize_backward)
+MYNAH_CUDA_TWIN_OF_FLOATS(standardize)
+MYNAH_CUDA_TWIN_OF_FLOATS(standardize_backward)
+MYNAH_CUDA_TWIN_OF_FLOATS(unstandardize)
+MYNAH_CUDA_TWIN_OF_FLOATS(unstandardize_backward)
 
 namespace eigen {
 template <class Scalar>

@@ -46,6 +46,8 @@ struct MatrixView {
   constexpr MatrixView middle_rows(Index first, Index count) const {
     return {data + first * stride, count, columns, stride};
   }
+  /// Columns [first, first + count) of every row.
+  constexpr MatrixView middle_columns(Index first, Index count) const { return {data + first, rows, count, stride}; }
 };
 
 template <class T, class U>
@@ -57,6 +59,24 @@ using Vector = VectorView<float>;
 using ConstVector = VectorView<const float>;
 using Matrix = MatrixView<float>;
 using ConstMatrix = MatrixView<const float>;
+
+/// Views of float or double, spelled so that a function template does not deduce Scalar from its arguments: it is float
+/// unless the caller names another, and every view that converts is accepted.
+template <class Scalar>
+struct Views {
+  using Vector = VectorView<Scalar>;
+  using ConstVector = VectorView<const Scalar>;
+  using Matrix = MatrixView<Scalar>;
+  using ConstMatrix = MatrixView<const Scalar>;
+};
+template <class Scalar>
+using VectorOf = typename Views<Scalar>::Vector;
+template <class Scalar>
+using ConstVectorOf = typename Views<Scalar>::ConstVector;
+template <class Scalar>
+using MatrixOf = typename Views<Scalar>::Matrix;
+template <class Scalar>
+using ConstMatrixOf = typename Views<Scalar>::ConstMatrix;
 
 /// Class indices of discrete actions, and row numbers of a data set.
 using Labels = VectorView<std::int32_t>;

@@ -2,7 +2,7 @@
 
 #include "kernels/activation.h"
 #include "kernels/standardization.h"
-#include "tests/parity.h"
+#include "tests/operations/parity.h"
 
 namespace mynah::tests {
 namespace {

@@ -1,6 +1,6 @@
 #include "kernels/gather.h"
 
-#include "tests/parity.h"
+#include "tests/operations/parity.h"
 
 namespace mynah::tests {
 namespace {

@@ -77,16 +77,16 @@ TEST_P(Gradient, Linear) {
   Doubles dw = random(outputs, inputs), db = Doubles(1, outputs).randomize(generator_);
   const Doubles dw_before = dw, db_before = db;
 
-  kernels::eigen::linear_backward<double>(stream_, x.constant(), w.constant(), dy.constant(), dx.view(), dw.view(),
-                                          db.vector());
+  kernels::linear_backward<double>(stream_, x.constant(), w.constant(), dy.constant(), dx.view(), dw.view(),
+                                   db.vector());
   // dw and db are added to.
   for (Index o = 0; o < outputs; ++o) {
     for (Index i = 0; i < inputs; ++i) dw.at(o, i) -= dw_before.at(o, i);
     db.at(0, o) -= db_before.at(0, o);
   }
   const auto value = [&] {
-    kernels::eigen::linear_forward<double>(stream_, x.constant(), w.constant(), b.constant_vector(), Activation::none,
-                                           y.view());
+    kernels::linear_forward<double>(stream_, x.constant(), w.constant(), b.constant_vector(), Activation::none,
+                                    y.view());
     return weighted_sum(y, dy);
   };
   expect_gradient(x, dx, value);
@@ -104,15 +104,15 @@ TEST_P(Gradient, LinearWithReluAndMeanSquaredError) {
   Doubles dw = matrix(outputs, inputs).set(0), db = Doubles(1, outputs).set(0);
   const auto value = [&] {
     double loss = 0.0;
-    kernels::eigen::linear_forward<double>(stream_, x.constant(), w.constant(), b.constant_vector(), Activation::relu,
-                                           y.view());
+    kernels::linear_forward<double>(stream_, x.constant(), w.constant(), b.constant_vector(), Activation::relu,
+                                    y.view());
     kernels::eigen::mse_loss<double>(stream_, y.constant(), target.constant(), {&loss, 1}, dy.view());
     return rows == 0 ? 0.0 : loss / static_cast<double>(rows);
   };
   value();
   kernels::eigen::activation_backward<double>(stream_, Activation::relu, y.constant(), dy.constant(), dy.view());
-  kernels::eigen::linear_backward<double>(stream_, x.constant(), w.constant(), dy.constant(), dx.view(), dw.view(),
-                                          db.vector());
+  kernels::linear_backward<double>(stream_, x.constant(), w.constant(), dy.constant(), dx.view(), dw.view(),
+                                   db.vector());
   const Doubles saved = dx;
   expect_gradient(x, saved, value);
   expect_gradient(w, dw, value);

@@ -4,7 +4,7 @@
 #include <tuple>
 
 #include "kernels/cuda/linear_selection.h"
-#include "tests/parity.h"
+#include "tests/operations/parity.h"
 
 namespace mynah::tests {
 namespace {

@@ -1,6 +1,6 @@
 #include "kernels/optimizer.h"
 
-#include "tests/parity.h"
+#include "tests/operations/parity.h"
 
 namespace mynah::tests {
 namespace {

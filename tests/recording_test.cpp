@@ -9,7 +9,7 @@
 #include "kernels/memory.h"
 #include "kernels/reduction.h"
 #include "tests/every_device.h"
-#include "tests/parity.h"
+#include "tests/operations/parity.h"
 
 namespace mynah::tests {
 namespace {

@@ -10,7 +10,7 @@
 #include "kernels/episode.h"
 #include "kernels/episode_actions.h"
 #include "tests/cuda_schedule.h"
-#include "tests/parity.h"
+#include "tests/operations/parity.h"
 
 namespace mynah {
 namespace {

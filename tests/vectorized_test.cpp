@@ -119,23 +119,26 @@ TEST_P(Vectorized, LinearForward) {
     const LinearSizes sizes{rows, inputs, outputs};
     Floats x = random(rows, inputs), w = random(outputs, inputs), b = row(outputs).randomize(generator_);
     const Doubles exact_x = exact(x), exact_w = exact(w), exact_b = exact(b);
-    for (const bool relu : {false, true}) {
+    for (const int how : {0, 1, 2}) {
+      const bool relu = how == 1, add = how == 2;
       for (const bool bias : {false, true}) {
-        Floats y = matrix(rows, outputs);
-        Doubles expected(rows, outputs);
-        eigen::linear_forward<double>(stream_, exact_x.constant(), exact_w.constant(),
-                                      bias ? exact_b.constant_vector() : VectorView<const double>{},
-                                      relu ? Activation::relu : Activation::none, expected.view());
+        const Floats before = add ? random(rows, outputs) : matrix(rows, outputs);
+        Floats y = before;
+        Doubles expected = exact(before);
+        linear_forward<double>(stream_, exact_x.constant(), exact_w.constant(),
+                               bias ? exact_b.constant_vector() : VectorView<const double>{},
+                               relu ? Activation::relu : Activation::none, expected.view(), {},
+                               {Precision::float32, add});
         operations().linear_forward(sizes, rows_of(x.constant()), rows_of(w.constant()),
-                                    bias ? b.constant_vector().data : nullptr, relu, rows_of(y.view()),
-                                    scratch(operations().linear_forward_scratch(sizes)));
-        EXPECT_LT(normalized_squared_error(y, expected), tolerance) << relu << bias;
+                                    bias ? b.constant_vector().data : nullptr, add, relu, rows_of(y.view()),
+                                    scratch(operations().linear_forward_scratch(sizes, add)));
+        EXPECT_LT(normalized_squared_error(y, expected), tolerance) << how << bias;
         EXPECT_TRUE(y.guards_intact() && scratch_guard_intact());
 
-        Floats again = matrix(rows, outputs);
+        Floats again = before;
         operations().linear_forward(sizes, rows_of(x.constant()), rows_of(w.constant()),
-                                    bias ? b.constant_vector().data : nullptr, relu, rows_of(again.view()),
-                                    scratch(operations().linear_forward_scratch(sizes)));
+                                    bias ? b.constant_vector().data : nullptr, add, relu, rows_of(again.view()),
+                                    scratch(operations().linear_forward_scratch(sizes, add)));
         for (Index m = 0; m < rows; ++m) {
           for (Index o = 0; o < outputs; ++o) ASSERT_EQ(y.at(m, o), again.at(m, o));
         }
@@ -155,11 +158,11 @@ TEST_P(Vectorized, LinearBackward) {
       Floats dx = matrix(rows, inputs), dw = random(outputs, inputs), db = row(outputs).randomize(generator_);
       Doubles expected_dx(rows, inputs), expected_dw = exact(dw), expected_db = exact(db);
       const Floats db_before = db;
-      eigen::linear_backward<double>(stream_, exact_x.constant(), exact_w.constant(), exact_dy.constant(),
-                                     everything ? expected_dx.view() : MatrixView<double>{}, expected_dw.view(),
-                                     everything ? expected_db.vector() : VectorView<double>{});
+      linear_backward<double>(stream_, exact_x.constant(), exact_w.constant(), exact_dy.constant(),
+                              everything ? expected_dx.view() : MatrixView<double>{}, expected_dw.view(),
+                              everything ? expected_db.vector() : VectorView<double>{});
       operations().linear_backward(sizes, rows_of(x.constant()), rows_of(w.constant()), rows_of(dy.constant()),
-                                   everything ? rows_of(dx.view()) : Rows{nullptr, 0}, rows_of(dw.view()),
+                                   everything ? rows_of(dx.view()) : Rows{nullptr, 0}, false, rows_of(dw.view()),
                                    everything ? db.vector().data : nullptr,
                                    scratch(operations().linear_backward_scratch(sizes)));
       if (everything) {
@@ -317,8 +320,8 @@ TEST_P(Vectorized, NotANumberStays) {
     Floats bias = row(columns).set(nan);
     Floats input = random(rows, 3), w = random(columns, 3);
     const LinearSizes sizes{rows, 3, columns};
-    operations().linear_forward(sizes, rows_of(input.constant()), rows_of(w.constant()), bias.vector().data, true,
-                                rows_of(y.view()), scratch(operations().linear_forward_scratch(sizes)));
+    operations().linear_forward(sizes, rows_of(input.constant()), rows_of(w.constant()), bias.vector().data, false,
+                                true, rows_of(y.view()), scratch(operations().linear_forward_scratch(sizes, false)));
     for (Index c = 0; c < columns; ++c) EXPECT_TRUE(std::isnan(y.at(0, c)));
   });
 }

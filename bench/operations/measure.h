@@ -9,7 +9,7 @@
 #include "kernels/memory.h"
 #include "kernels/stream.h"
 #include "kernels/view.h"
-#include "tests/operation_cases.h"
+#include "tests/operations/shapes.h"
 
 /// Times operations on every device. A benchmark's name is OPERATION/CASE/DEVICE/WHOSE, e.g.
 /// "linear_forward/rows 32 inputs 17 outputs 256/cuda/mynah", so that a list in order has rivals side by side.

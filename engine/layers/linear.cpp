@@ -1,11 +1,14 @@
 #include "engine/layers/linear.h"
 
+#include "engine/activation_operand.h"
 #include "kernels/error.h"
 #include "kernels/linear.h"
 
 namespace mynah {
 
-Linear::Linear(Index outputs, kernels::Activation activation, Initialization initialization)
+using kernels::Activation;
+
+Linear::Linear(Index outputs, Activation activation, Initialization initialization)
     : outputs_(outputs), activation_(activation), initialization_(initialization) {
   if (outputs < 1)
     throw input_error("linear layer", "has " + std::to_string(outputs) + " outputs", "give it at least 1");
@@ -22,18 +25,80 @@ std::vector<TensorSpec> Linear::tensors(std::span<const Index> inputs) const {
           {"bias", {outputs_}, as_torch ? initialization_ : Initialization::zeros, inputs[0], outputs_}};
 }
 
-void Linear::forward(Stream& stream, const ForwardPass& pass) const {
-  kernels::linear_forward(stream, pass.inputs[0], pass.tensors[0].matrix(), pass.tensors[1].vector(), activation_,
-                          pass.output);
+Index Linear::saved_size(Index rows, std::span<const Index>) const {
+  return activation_operand_size(activation_, rows, outputs_);
 }
 
-void Linear::backward(Stream& stream, const BackwardPass& pass) const {
-  if (activation_ != kernels::Activation::none) {
-    kernels::activation_backward(stream, activation_, pass.output, pass.output_gradient, pass.output_gradient);
-  }
-  kernels::linear_backward(stream, pass.inputs[0], pass.tensors[0].matrix(), pass.output_gradient,
-                           pass.input_gradients[0], pass.tensor_gradients[0].matrix(),
-                           pass.tensor_gradients[1].vector());
+Index Linear::tangent_saved_size(Index rows, std::span<const Index>) const {
+  return activation_ == Activation::none ? 0 : rows * outputs_;
 }
+
+template <class Scalar>
+void Linear::run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const {
+  kernels::linear_forward<Scalar>(stream, pass.inputs[0], pass.tensors[0].matrix(), pass.tensors[1].vector(),
+                                  activation_, pass.output, kept_before_activation(activation_, pass),
+                                  {pass.settings.precision});
+}
+
+template <class Scalar>
+void Linear::run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const {
+  if (activation_ != Activation::none && !pass.output_gradient_is_before_activation) {
+    kernels::activation_backward<Scalar>(stream, activation_,
+                                         activation_operand<Scalar>(activation_, pass.output, pass.saved),
+                                         pass.output_gradient, pass.output_gradient);
+  }
+  kernels::linear_backward<Scalar>(stream, pass.inputs[0], pass.tensors[0].matrix(), pass.output_gradient,
+                                   pass.input_gradients[0], pass.tensor_gradients[0].matrix(),
+                                   pass.tensor_gradients[1].vector(),
+                                   {pass.input_activation, pass.input_activation_operand}, {pass.settings.precision});
+}
+
+template <class Scalar>
+void Linear::run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const {
+  // ż is kept apart where the activation hides it: f' may be 0.
+  const bool plain = activation_ == Activation::none;
+  const MatrixView<Scalar> dz =
+      plain ? pass.output_tangent
+            : MatrixView<Scalar>{pass.tangent_saved.data, pass.output_tangent.rows, pass.output_tangent.columns};
+  const auto precision = pass.settings.precision;
+  const MatrixView<const Scalar> dx = pass.input_tangents[0];
+  const TensorViewOf<Scalar> dw = pass.tensor_tangents[0];
+  if (dx.data != nullptr) {
+    kernels::linear_forward<Scalar>(stream, dx, pass.tensors[0].matrix(), pass.tensor_tangents[1].vector(),
+                                    Activation::none, dz, {}, {precision});
+  }
+  if (dw.data != nullptr) {
+    const VectorView<Scalar> db = dx.data == nullptr ? pass.tensor_tangents[1].vector() : VectorView<Scalar>{};
+    kernels::linear_forward<Scalar>(stream, pass.inputs[0], dw.matrix(), db, Activation::none, dz, {},
+                                    {precision, dx.data != nullptr});
+  }
+  if (plain) return;
+  kernels::activation_backward<Scalar>(
+      stream, activation_, activation_operand<Scalar>(activation_, pass.output, pass.saved), dz, pass.output_tangent);
+}
+
+template <class Scalar>
+void Linear::run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const {
+  const MatrixView<Scalar> of_z = pass.output_gradient;
+  const MatrixView<Scalar> of_dz = pass.output_tangent_gradient;
+  if (activation_ != Activation::none) {
+    kernels::activation_tangent_backward<Scalar>(
+        stream, activation_, activation_operand<Scalar>(activation_, pass.output, pass.saved),
+        MatrixView<const Scalar>{pass.tangent_saved.data, of_z.rows, of_z.columns}, of_z, of_dz);
+  }
+  const kernels::ProductOptions first{pass.settings.precision}, second{pass.settings.precision, true};
+  const MatrixView<Scalar> dx = pass.input_gradients[0], of_dx = pass.input_tangent_gradients[0];
+  const MatrixView<Scalar> of_w = pass.tensor_gradients[0].matrix();
+  const MatrixView<const Scalar> w = pass.tensors[0].matrix(), x = pass.inputs[0], x_tangent = pass.input_tangents[0];
+  kernels::linear_backward<Scalar>(stream, x, w, of_z, dx, of_w, pass.tensor_gradients[1].vector(), {}, first);
+  if (x_tangent.data != nullptr) {
+    kernels::linear_backward<Scalar>(stream, x_tangent, w, of_dz, of_dx, of_w, {}, {}, first);
+  }
+  if (pass.tensor_tangents[0].data != nullptr && dx.data != nullptr) {
+    kernels::linear_backward<Scalar>(stream, x, pass.tensor_tangents[0].matrix(), of_dz, dx, {}, {}, {}, second);
+  }
+}
+
+MYNAH_LAYER(Linear)
 
 }  // namespace mynah

@@ -1,16 +1,19 @@
 #pragma once
 
 #include "engine/layer.h"
-#include "kernels/activation.h"
 
 namespace mynah {
 
-/// y = activation(x wᵀ + b), with weight [outputs, inputs] and bias [outputs] stored and initialised as
+/// y = activation(z), z = x wᵀ + b, with weight [outputs, inputs] and bias [outputs] stored and initialised as
 /// torch.nn.Linear.
 ///
-/// Backward: with z = x wᵀ + b and dz = dy ⊙ activation'(z), taken from y alone,
+/// Backward: with dz = dy ⊙ activation'(z), taken from y or from z,
 ///   dx = dz w,   dw = dzᵀ x,   db = Σ_rows dz.
-class Linear : public Layer {
+///
+/// Tangent: ż = ẋ wᵀ + x ẇᵀ + ḃ, ẏ = activation'(z) ⊙ ż. Backward of both: with dL/dz and dL/dż from
+/// kernels::activation_tangent_backward,
+///   dL/dx = dL/dz w + dL/dż ẇ,   dL/dẋ = dL/dż w,   dL/dw = (dL/dz)ᵀ x + (dL/dż)ᵀ ẋ,   dL/db = Σ_rows dL/dz.
+class Linear : public LayerOf<Linear> {
  public:
   explicit Linear(Index outputs, kernels::Activation activation = kernels::Activation::none,
                   Initialization initialization = Initialization::kaiming_uniform);
@@ -18,8 +21,19 @@ class Linear : public Layer {
   std::string kind() const override { return "linear"; }
   Index output_columns(std::span<const Index> inputs) const override;
   std::vector<TensorSpec> tensors(std::span<const Index> inputs) const override;
-  void forward(Stream& stream, const ForwardPass& pass) const override;
-  void backward(Stream& stream, const BackwardPass& pass) const override;
+  Index saved_size(Index rows, std::span<const Index> inputs) const override;
+  Index tangent_saved_size(Index rows, std::span<const Index> inputs) const override;
+  kernels::Activation output_activation() const override { return activation_; }
+  bool takes_input_activation() const override { return true; }
+
+  template <class Scalar>
+  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
 
  private:
   Index outputs_;

@@ -7,8 +7,10 @@ namespace mynah {
 /// y = (x - mean) / deviation per column, or its inverse y = x deviation + mean: the normalisation of observations and
 /// actions as a part of the network, with the constants "mean" and "deviation" [columns].
 ///
-/// Backward: dx = dy / deviation, and dx = dy deviation for the inverse.
-class Standardization : public Layer {
+/// Backward: dx = dy / deviation, and dx = dy deviation for the inverse. Linear in x, so that the tangent pass is the
+/// same factor times ẋ, and its backward that factor times ȳ and u. Mean and deviation are constants: they have no
+/// tangents and no gradients.
+class Standardization : public LayerOf<Standardization> {
  public:
   enum class Direction { standardize, unstandardize };
 
@@ -17,10 +19,20 @@ class Standardization : public Layer {
   std::string kind() const override;
   Index output_columns(std::span<const Index> inputs) const override;
   std::vector<TensorSpec> tensors(std::span<const Index> inputs) const override;
-  void forward(Stream& stream, const ForwardPass& pass) const override;
-  void backward(Stream& stream, const BackwardPass& pass) const override;
+
+  template <class Scalar>
+  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
 
  private:
+  template <class Scalar>
+  void scale(Stream& stream, VectorView<Scalar> deviation, MatrixView<const Scalar> x, MatrixView<Scalar> y) const;
+
   Direction direction_;
 };
 

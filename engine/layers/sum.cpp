@@ -19,15 +19,53 @@ Index Sum::output_columns(std::span<const Index> inputs) const {
   return inputs[0];
 }
 
-void Sum::forward(Stream& stream, const ForwardPass& pass) const {
-  kernels::copy(stream, pass.inputs[0], pass.output);
-  for (const ConstMatrix input : pass.inputs.subspan(1)) kernels::add(stream, input, pass.output);
-}
+namespace {
 
-void Sum::backward(Stream& stream, const BackwardPass& pass) const {
-  for (const Matrix gradient : pass.input_gradients) {
-    if (gradient.data != nullptr) kernels::copy(stream, pass.output_gradient, gradient);
+/// y = Σ of the matrices that are there.
+template <class Scalar>
+void add_up(Stream& stream, std::span<const MatrixView<const Scalar>> matrices, MatrixView<Scalar> y) {
+  bool first = true;
+  for (const MatrixView<const Scalar> matrix : matrices) {
+    if (matrix.data == nullptr) continue;
+    if (first) {
+      kernels::copy<Scalar>(stream, matrix, y);
+    } else {
+      kernels::add<Scalar>(stream, matrix, y);
+    }
+    first = false;
   }
 }
+
+template <class Scalar>
+void hand_out(Stream& stream, MatrixView<const Scalar> gradient, std::span<const MatrixView<Scalar>> shares) {
+  for (const MatrixView<Scalar> share : shares) {
+    if (share.data != nullptr) kernels::copy<Scalar>(stream, gradient, share);
+  }
+}
+
+}  // namespace
+
+template <class Scalar>
+void Sum::run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const {
+  add_up<Scalar>(stream, pass.inputs, pass.output);
+}
+
+template <class Scalar>
+void Sum::run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const {
+  hand_out<Scalar>(stream, pass.output_gradient, pass.input_gradients);
+}
+
+template <class Scalar>
+void Sum::run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const {
+  add_up<Scalar>(stream, pass.input_tangents, pass.output_tangent);
+}
+
+template <class Scalar>
+void Sum::run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const {
+  hand_out<Scalar>(stream, pass.output_gradient, pass.input_gradients);
+  hand_out<Scalar>(stream, pass.output_tangent_gradient, pass.input_tangent_gradients);
+}
+
+MYNAH_LAYER(Sum)
 
 }  // namespace mynah

@@ -2,20 +2,33 @@
 
 #include <cuda_runtime.h>
 
-#include "kernels/activation.h"
+#include "kernels/activation_functions.h"
 
 namespace mynah::kernels::cuda {
 
-/// The functions of kernels/activation.h, for the elementwise kernels and for the epilogue of linear_forward.
+/// The functions of kernels/activation.h chosen at run time, for epilogues: the same branch in every thread.
 
 __device__ __forceinline__ float activated(Activation activation, float x) {
-  // Not fmaxf: it would turn NaN into 0.
-  return activation == Activation::relu && x <= 0.0f ? 0.0f : x;
+  switch (activation.kind()) {
+#define MYNAH_CASE(name, type) \
+  case Activation::name:       \
+    return activation_functions::type::value(x, activation.parameter());
+    MYNAH_ACTIVATIONS(MYNAH_CASE)
+#undef MYNAH_CASE
+  }
+  return x;
 }
 
-/// dy * f'(x), given y = f(x). Selected rather than multiplied, so that an infinite dy times 0 is 0.
-__device__ __forceinline__ float activation_gradient(Activation activation, float y, float dy) {
-  return activation == Activation::none || y > 0.0f ? dy : 0.0f;
+/// gradient f'(x).
+__device__ __forceinline__ float activation_gradient(Activation activation, float operand, float gradient) {
+  switch (activation.kind()) {
+#define MYNAH_CASE(name, type) \
+  case Activation::name:       \
+    return activation_functions::type::gradient(operand, gradient, activation.parameter());
+    MYNAH_ACTIVATIONS(MYNAH_CASE)
+#undef MYNAH_CASE
+  }
+  return gradient;
 }
 
 }  // namespace mynah::kernels::cuda

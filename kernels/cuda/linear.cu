@@ -105,36 +105,50 @@ LinearTarget target_of(Matrix c) {
 
 }  // namespace
 
-void linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y) {
+void linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y,
+                    Matrix z, ProductOptions options) {
   LinearArguments arguments{};
   arguments.a = {x.data, x.stride, x.rows};
   arguments.b = {w.data, w.stride, w.rows};
   arguments.depth = x.columns;
   arguments.target = target_of(y);
+  arguments.target.add = options.add;
   arguments.target.bias = b.empty() ? nullptr : b.data;
   arguments.target.activation = activation;
+  arguments.target.before = z.data;
+  arguments.target.before_stride = z.stride;
   multiply<LinearProduct::forward>(stream, "linear_forward", arguments, allows_packs(x) && allows_packs(w));
 }
 
-void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dy, Matrix dx, Matrix dw, Vector db) {
+void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dz, Matrix dx, Matrix dw, Vector db,
+                     InputActivation<float> input_activation, ProductOptions options) {
   if (dx.data != nullptr && !dx.empty()) {
     LinearArguments arguments{};
-    arguments.a = {dy.data, dy.stride, dy.rows};
+    arguments.a = {dz.data, dz.stride, dz.rows};
     arguments.b = {w.data, w.stride, w.columns};
-    arguments.depth = dy.columns;
+    arguments.depth = dz.columns;
     arguments.target = target_of(dx);
-    const bool packs = allows_packs(dy) && allows_packs(w);
+    arguments.target.add = options.add;
+    if (input_activation.activation != Activation::none) {
+      arguments.target.activation = input_activation.activation;
+      arguments.target.operand = input_activation.operand.data;
+      arguments.target.operand_stride = input_activation.operand.stride;
+    }
+    const bool packs = allows_packs(dz) && allows_packs(w);
     multiply<LinearProduct::input_gradient>(stream, "linear_backward (input)", arguments, packs);
   }
-  if (!dw.empty() || !db.empty()) {
+  const bool wants_dw = dw.data != nullptr && !dw.empty();
+  const bool wants_db = db.data != nullptr && !db.empty();
+  if (wants_dw || wants_db) {
     LinearArguments arguments{};
-    arguments.a = {dy.data, dy.stride, dy.columns};
-    arguments.b = {x.data, x.stride, x.columns};
-    arguments.depth = dy.rows;
+    arguments.a = {dz.data, dz.stride, dz.columns};
+    // Without dw there are no columns, and the sums of dz are left.
+    arguments.b = {x.data, x.stride, wants_dw ? x.columns : 0};
+    arguments.depth = dz.rows;
     arguments.target = target_of(dw);
     arguments.target.add = true;
-    arguments.target.row_sums = db.empty() ? nullptr : db.data;
-    const bool packs = allows_packs(dy) && allows_packs(x);
+    arguments.target.row_sums = wants_db ? db.data : nullptr;
+    const bool packs = allows_packs(dz) && allows_packs(x);
     multiply<LinearProduct::weight_gradient>(stream, "linear_backward (weight)", arguments, packs);
   }
 }

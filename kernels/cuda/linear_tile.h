@@ -48,8 +48,12 @@ struct LinearTarget {
   bool packs;             ///< rows may be written four at a time
   bool add;               ///< added to what is there (weight gradient)
   const float* bias;      ///< added to column n; may be null
-  Activation activation;  ///< applied last
-  float* row_sums;        ///< Σ_k A(m, k), added to (bias gradient); may be null
+  Activation activation;  ///< applied last; of the input gradient, its derivative at `operand` multiplied
+  float* before;          ///< where the value goes before the activation is applied; may be null
+  Index before_stride;
+  const float* operand;  ///< null: the activation itself is applied
+  Index operand_stride;
+  float* row_sums;  ///< Σ_k A(m, k), added to (bias gradient); may be null
 };
 
 struct LinearArguments {
@@ -138,7 +142,10 @@ __device__ __forceinline__ void read_runs(const float* row, int thread, float (&
 /// The end of an element's way: bias, activation, what was there before.
 __device__ __forceinline__ float finished(const LinearTarget& target, Index m, Index n, float value) {
   if (target.bias != nullptr) value += target.bias[n];
-  value = activated(target.activation, value);
+  if (target.before != nullptr) target.before[m * target.before_stride + n] = value;
+  value = target.operand == nullptr
+              ? activated(target.activation, value)
+              : activation_gradient(target.activation, target.operand[m * target.operand_stride + n], value);
   return target.add ? target.data[m * target.stride + n] + value : value;
 }
 
@@ -243,6 +250,8 @@ __device__ __forceinline__ LinearTarget part_target(const LinearArguments& argum
   target.add = false;
   target.bias = nullptr;
   target.activation = Activation::none;
+  target.before = nullptr;
+  target.operand = nullptr;
   target.row_sums =
       arguments.partial_row_sums == nullptr ? nullptr : arguments.partial_row_sums + part * arguments.a.extent;
   return target;

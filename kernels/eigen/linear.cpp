@@ -6,20 +6,30 @@
 namespace mynah::kernels::eigen {
 
 template <class Scalar>
-void linear_forward(Stream& stream, MatrixView<const Scalar> x, MatrixView<const Scalar> w, VectorView<const Scalar> b,
-                    Activation activation, MatrixView<Scalar> y) {
-  auto out = map(y);
-  out.noalias() = map(x) * map(w).transpose();
+void linear_forward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstVectorOf<Scalar> b,
+                    Activation activation, MatrixOf<Scalar> y, MatrixOf<Scalar> z, ProductOptions options) {
+  auto out = map(z.data == nullptr ? y : z);
+  if (!options.add) out.setZero();
+  out.noalias() += map(x) * map(w).transpose();
   if (!b.empty()) out.rowwise() += map(b);
-  activation_forward<Scalar>(stream, activation, y, y);
+  if (z.data != nullptr || activation != Activation::none) {
+    eigen::activation_forward<Scalar>(stream, activation, z.data == nullptr ? y : z, y);
+  }
 }
 
 template <class Scalar>
-void linear_backward(Stream&, MatrixView<const Scalar> x, MatrixView<const Scalar> w, MatrixView<const Scalar> dy,
-                     MatrixView<Scalar> dx, MatrixView<Scalar> dw, VectorView<Scalar> db) {
-  if (dx.data != nullptr) map(dx).noalias() = map(dy) * map(w);
-  map(dw).noalias() += map(dy).transpose() * map(x);
-  if (!db.empty()) map(db) += map(dy).colwise().sum();
+void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstMatrixOf<Scalar> dz,
+                     MatrixOf<Scalar> dx, MatrixOf<Scalar> dw, VectorOf<Scalar> db,
+                     InputActivation<Scalar> input_activation, ProductOptions options) {
+  if (dx.data != nullptr) {
+    if (!options.add) map(dx).setZero();
+    map(dx).noalias() += map(dz) * map(w);
+    if (input_activation.activation != Activation::none) {
+      eigen::activation_backward<Scalar>(stream, input_activation.activation, input_activation.operand, dx, dx);
+    }
+  }
+  if (dw.data != nullptr) map(dw).noalias() += map(dz).transpose() * map(x);
+  if (db.data != nullptr && !db.empty()) map(db) += map(dz).colwise().sum();
 }
 
 namespace {
@@ -32,28 +42,32 @@ float* scratch_of(Stream& stream, std::int64_t floats) {
 }  // namespace
 
 template <>
-void linear_forward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation,
-                           Matrix y) {
+void linear_forward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y,
+                           Matrix z, ProductOptions options) {
   using namespace vectorized;
   const LinearSizes sizes{x.rows, w.columns, w.rows};
   const Operations& use = operations();
-  use.linear_forward(sizes, rows_of(x), rows_of(w), b.empty() ? nullptr : b.data, activation == Activation::relu,
-                     rows_of(y), scratch_of(stream, use.linear_forward_scratch(sizes)));
+  const Matrix out = z.data == nullptr ? y : z;
+  const bool fused_relu = activation == Activation::relu && z.data == nullptr;
+  use.linear_forward(sizes, rows_of(x), rows_of(w), b.empty() ? nullptr : b.data, options.add, fused_relu, rows_of(out),
+                     scratch_of(stream, use.linear_forward_scratch(sizes, options.add)));
+  if (fused_relu || (activation == Activation::none && z.data == nullptr)) return;
+  eigen::activation_forward<float>(stream, activation, out, y);  // while it is in the cache
 }
 
 template <>
-void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dy, Matrix dx, Matrix dw,
-                            Vector db) {
+void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dz, Matrix dx, Matrix dw,
+                            Vector db, InputActivation<float> input_activation, ProductOptions options) {
   using namespace vectorized;
   const LinearSizes sizes{x.rows, w.columns, w.rows};
   const Operations& use = operations();
-  use.linear_backward(sizes, rows_of(x), rows_of(w), rows_of(dy), rows_of(dx), rows_of(dw),
+  use.linear_backward(sizes, rows_of(x), rows_of(w), rows_of(dz), rows_of(dx), options.add, rows_of(dw),
                       db.empty() ? nullptr : db.data, scratch_of(stream, use.linear_backward_scratch(sizes)));
+  if (dx.data == nullptr || input_activation.activation == Activation::none) return;
+  eigen::activation_backward<float>(stream, input_activation.activation, input_activation.operand, dx, dx);
 }
 
-template void linear_forward(Stream&, MatrixView<const double>, MatrixView<const double>, VectorView<const double>,
-                             Activation, MatrixView<double>);
-template void linear_backward(Stream&, MatrixView<const double>, MatrixView<const double>, MatrixView<const double>,
-                              MatrixView<double>, MatrixView<double>, VectorView<double>);
+MYNAH_FOR_DOUBLE(linear_forward)
+MYNAH_FOR_DOUBLE(linear_backward)
 
 }  // namespace mynah::kernels::eigen

@@ -24,8 +24,13 @@ Size turned_columns(const LinearSizes& s) {
   return tail > 0 && turned < s.outputs * s.rows ? tail : 0;
 }
 
-Size linear_forward_scratch(const LinearSizes& s) {
-  return s.inputs == 0 || prefers_dots(s) ? 0 : product_scratch(s.rows, s.outputs, s.inputs);
+/// Dot products overwrite.
+bool takes_dots(const LinearSizes& s, bool add) {
+  return !add && (s.inputs == 0 || prefers_dots(s));
+}
+
+Size linear_forward_scratch(const LinearSizes& s, bool add) {
+  return s.inputs == 0 || takes_dots(s, add) ? 0 : product_scratch(s.rows, s.outputs, s.inputs);
 }
 
 Size linear_backward_scratch(const LinearSizes& s) {
@@ -37,24 +42,21 @@ Size linear_backward_scratch(const LinearSizes& s) {
   return input > other ? input : other;
 }
 
-void linear_forward(const LinearSizes& s, ConstRows x, ConstRows w, const float* b, bool relu, Rows y, float* scratch) {
-  if (s.inputs == 0 || prefers_dots(s)) {
+void linear_forward(const LinearSizes& s, ConstRows x, ConstRows w, const float* b, bool add, bool relu, Rows y,
+                    float* scratch) {
+  if (add && s.inputs == 0) {
+    for (Size m = 0; b != nullptr && m < s.rows; ++m) {
+      for (Size o = 0; o < s.outputs; ++o) y.data[m * y.stride + o] += b[o];
+    }
+    return;
+  }
+  if (takes_dots(s, add)) {
     multiply_by_dots(s.rows, s.outputs, {s.inputs, x.data, x.stride, w.data, w.stride, b, relu, y.data, y.stride});
     return;
   }
-  multiply({s.rows,
-            s.outputs,
-            s.inputs,
-            x.data,
-            x.stride,
-            false,
-            w.data,
-            w.stride,
-            true,
-            y.data,
-            y.stride,
-            {false, b, relu}},
-           scratch);
+  multiply(
+      {s.rows, s.outputs, s.inputs, x.data, x.stride, false, w.data, w.stride, true, y.data, y.stride, {add, b, relu}},
+      scratch);
 }
 
 /// dw += dyᵀ x. A last vector of few columns wastes most of its lanes; those columns are computed as rows of
@@ -121,11 +123,13 @@ void add_bias_gradient(const LinearSizes& s, ConstRows dy, float* db) {
   }
 }
 
-void linear_backward(const LinearSizes& s, ConstRows x, ConstRows w, ConstRows dy, Rows dx, Rows dw, float* db,
-                     float* scratch) {
+void linear_backward(const LinearSizes& s, ConstRows x, ConstRows w, ConstRows dy, Rows dx, bool add, Rows dw,
+                     float* db, float* scratch) {
   const DenormalsAreZeros scope;
   if (dx.data != nullptr && s.inputs > 0) {
-    if (s.outputs == 0) {
+    if (s.outputs == 0 && add) {
+      // nothing to add
+    } else if (s.outputs == 0) {
       for (Size m = 0; m < s.rows; ++m) {
         for (Size i = 0; i < s.inputs; ++i) dx.data[m * dx.stride + i] = 0.0f;
       }
@@ -141,11 +145,11 @@ void linear_backward(const LinearSizes& s, ConstRows x, ConstRows w, ConstRows d
                 false,
                 dx.data,
                 dx.stride,
-                {false, nullptr, false}},
+                {add, nullptr, false}},
                scratch);
     }
   }
-  if (s.outputs > 0 && s.inputs > 0) add_weight_gradient(s, x, dy, dw, scratch);
+  if (dw.data != nullptr && s.outputs > 0 && s.inputs > 0) add_weight_gradient(s, x, dy, dw, scratch);
   if (db != nullptr) add_bias_gradient(s, dy, db);
 }
 

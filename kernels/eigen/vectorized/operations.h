@@ -39,13 +39,14 @@ struct Operations {
   const char* name;
 
   /// Floats of scratch that these need; 0: scratch may be null.
-  std::int64_t (*linear_forward_scratch)(const LinearSizes&);
+  std::int64_t (*linear_forward_scratch)(const LinearSizes&, bool add);
   std::int64_t (*linear_backward_scratch)(const LinearSizes&);
-  void (*linear_forward)(const LinearSizes&, ConstRows x, ConstRows w, const float* b, bool relu, Rows y,
+  /// add: to what y holds, without relu.
+  void (*linear_forward)(const LinearSizes&, ConstRows x, ConstRows w, const float* b, bool add, bool relu, Rows y,
                          float* scratch);
-  /// dx.data and db may be null.
-  void (*linear_backward)(const LinearSizes&, ConstRows x, ConstRows w, ConstRows dy, Rows dx, Rows dw, float* db,
-                          float* scratch);
+  /// dx.data, dw.data and db may be null. add: to what dx holds.
+  void (*linear_backward)(const LinearSizes&, ConstRows x, ConstRows w, ConstRows dy, Rows dx, bool add, Rows dw,
+                          float* db, float* scratch);
 
   void (*adam_step)(const AdamCoefficients&, std::int64_t n, float* parameters, const float* gradient,
                     float* first_moment, float* second_moment);

@@ -1,4 +1,4 @@
-#include "tests/parity.h"
+#include "tests/operations/parity.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -13,24 +13,6 @@ constexpr Index guard = 64;  // elements; a multiple of 256 bytes for every type
 
 /// A NaN as float and as double; far outside of any range as an integer.
 constexpr std::uint32_t guard_word = 0x7ff0dead;
-
-/// Device memory for the length of a run.
-class DeviceMemory {
- public:
-  DeviceMemory(Stream& stream, const std::vector<std::byte>& content)
-      : device_(stream.device()), memory_(kernels::allocate(device_, content.size())) {
-    kernels::copy_to_device(stream, memory_, content.data(), content.size());
-  }
-  DeviceMemory(DeviceMemory&& other) noexcept
-      : device_(other.device_), memory_(std::exchange(other.memory_, nullptr)) {}
-  DeviceMemory& operator=(DeviceMemory&&) = delete;
-  ~DeviceMemory() { kernels::release(device_, memory_); }
-  void* get() const { return memory_; }
-
- private:
-  DeviceId device_;
-  void* memory_;
-};
 
 template <class T>
 T element(const std::vector<std::byte>& bytes, Index position) {
@@ -115,20 +97,33 @@ std::size_t Parity::add_image(Kind kind, std::size_t element_bytes, Index rows, 
   return images_.size() - 1;
 }
 
+Parity::DeviceCopy::DeviceCopy(Stream& stream, const Parity& parity) : place_{stream, {}} {
+  for (const Image& image : parity.images_) {
+    place_.memory.push_back(kernels::allocate(stream.device(), image.bytes.size()));
+    kernels::copy_to_device(stream, place_.memory.back(), image.bytes.data(), image.bytes.size());
+  }
+}
+
+Parity::DeviceCopy::~DeviceCopy() {
+  for (void* memory : place_.memory) kernels::release(place_.stream.device(), memory);
+}
+
+double Parity::bytes() const {
+  double total = 0.0;
+  for (const Image& image : images_)
+    total += static_cast<double>(image.rows * image.columns) * static_cast<double>(image.element_bytes);
+  return total;
+}
+
 Parity::Memory Parity::run(DeviceId device, const std::function<void(const Place&)>& operation) const {
   Stream stream(device);
-  std::vector<DeviceMemory> owned;
-  Place place{stream, {}};
-  for (const Image& image : images_) {
-    owned.emplace_back(stream, image.bytes);
-    place.memory.push_back(owned.back().get());
-  }
-  operation(place);
+  const DeviceCopy copy(stream, *this);
+  operation(copy.place());
   stream.synchronize();
   Memory after;
   for (std::size_t i = 0; i < images_.size(); ++i) {
     after.emplace_back(images_[i].bytes.size());
-    kernels::copy_to_host(stream, after.back().data(), place.memory[i], after.back().size());
+    kernels::copy_to_host(stream, after.back().data(), copy.place().memory[i], after.back().size());
   }
   return after;
 }
@@ -171,7 +166,8 @@ void Parity::expect_close(const Memory& expected, const Memory& found, const std
       }
     }
     EXPECT_EQ(difference.unlike, 0) << "tensor " << number << ": values that are not finite differ " << where;
-    EXPECT_LT(difference.normalized(), 1e-10) << "tensor " << number << ": normalised mean squared error " << where;
+    EXPECT_LT(difference.normalized(), limit_)
+        << "tensor " << number << ": normalised mean squared error " << where << reason_;
   }
 }
 

@@ -11,7 +11,7 @@
 
 #include "kernels/stream.h"
 #include "kernels/view.h"
-#include "tests/operation_cases.h"
+#include "tests/operations/shapes.h"
 
 /// Runs an operation on the CPU (Eigen) and on the first CUDA device (a GPU, or the CPU itself in the CUDA-on-CPU
 /// build) and compares what it did to memory.
@@ -53,6 +53,9 @@ struct Place {
 class Parity {
  public:
   explicit Parity(std::uint32_t seed = 1) : generator_(seed) {}
+  virtual ~Parity() = default;
+  Parity(const Parity&) = delete;
+  Parity& operator=(const Parity&) = delete;
 
   /// Standard normal numbers, which the operation must leave alone.
   Tensor<float> input(Index rows, Index columns, Layout layout = {});
@@ -74,7 +77,21 @@ class Parity {
   /// Runs the operation on the CPU, on CUDA under every thread schedule, and once more under the first, and expects:
   /// the same result as on the CPU (normalised mean squared error below 1e-10; integers and what is not finite: equal),
   /// the same bits in every run on CUDA, inputs and guard zones untouched everywhere.
-  void expect_same(const std::function<void(const Place&)>& operation);
+  virtual void expect_same(const std::function<void(const Place&)>& operation);
+
+  /// Floating-point operations of a run, where they count rather than the bytes moved; for timing.
+  void flops(double count) { flops_ = count; }
+  /// A wider limit of the normalised mean squared error than 1e-10, and why.
+  void allow(double limit, const char* reason) {
+    limit_ = limit;
+    reason_ = reason;
+  }
+
+ protected:
+  /// Memory of the tensors on one device, as they are before the operation.
+  class DeviceCopy;
+  double flops() const { return flops_; }
+  double bytes() const;  ///< of all tensors, each once
 
  private:
   enum class Kind { float32, float64, integer };
@@ -105,6 +122,22 @@ class Parity {
 
   std::mt19937 generator_;
   std::vector<Image> images_;
+  double flops_ = 0.0;
+  double limit_ = 1e-10;
+  const char* reason_ = "";
+};
+
+/// The memory of a Parity on one device.
+class Parity::DeviceCopy {
+ public:
+  DeviceCopy(Stream& stream, const Parity& parity);
+  ~DeviceCopy();
+  DeviceCopy(const DeviceCopy&) = delete;
+  DeviceCopy& operator=(const DeviceCopy&) = delete;
+  const Place& place() const { return place_; }
+
+ private:
+  Place place_;
 };
 
 /// Skips where there is no CUDA device; in the CUDA-on-CPU build there must be one.

@@ -1,0 +1,122 @@
+#include "kernels/linear.h"
+
+#include "engine/layers/linear.h"
+#include "tests/operations/registry.h"
+
+namespace mynah::tests {
+namespace {
+
+using kernels::Activation;
+
+double product_of(const LinearCase& shape) {
+  return static_cast<double>(shape.rows) * static_cast<double>(shape.inputs) * static_cast<double>(shape.outputs);
+}
+
+void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add) {
+  run.flops(2.0 * product_of(shape));
+  const auto x = run.input(shape.rows, shape.inputs, shape.layout);
+  const auto w = run.input(shape.outputs, shape.inputs, shape.layout);
+  const auto b = run.input(1, shape.bias ? shape.outputs : 0, shape.layout);
+  const auto y =
+      add ? run.changed(shape.rows, shape.outputs, shape.layout) : run.output(shape.rows, shape.outputs, shape.layout);
+  const auto z = keep_z ? run.output(shape.rows, shape.outputs, shape.layout) : Tensor<float>{};
+  run.expect_same([=](const Place& at) {
+    kernels::linear_forward(at.stream, at.matrix(x), at.matrix(w), at.vector(b), shape.activation, at.matrix(y),
+                            keep_z ? at.matrix(z) : Matrix{}, {kernels::Precision::float32, add});
+  });
+}
+
+struct Wanted {
+  bool dx = true, dw = true, db = true, add = false;
+  Activation input_activation = Activation::none;
+};
+
+void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
+  run.flops(4.0 * product_of(shape));
+  const auto x = run.input(shape.rows, shape.inputs, shape.layout);
+  const auto w = run.input(shape.outputs, shape.inputs, shape.layout);
+  const auto dz = run.input(shape.rows, shape.outputs, shape.layout);
+  // A gradient that nobody wants, or, without rows, that has nothing in it, is not touched.
+  const bool wants_dx = wanted.dx && shape.rows > 0;
+  const auto dx = !wants_dx    ? Tensor<float>{}
+                  : wanted.add ? run.changed(shape.rows, shape.inputs, shape.layout)
+                               : run.output(shape.rows, shape.inputs, shape.layout);
+  const auto dw = wanted.dw ? run.changed(shape.outputs, shape.inputs, shape.layout) : Tensor<float>{};
+  const auto db = run.changed(1, wanted.db && shape.bias ? shape.outputs : 0, shape.layout);
+  run.expect_same([=](const Place& at) {
+    kernels::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), wants_dx ? at.matrix(dx) : Matrix{},
+                             wanted.dw ? at.matrix(dw) : Matrix{}, at.vector(db),
+                             {wanted.input_activation, at.matrix(x)}, {kernels::Precision::float32, wanted.add});
+  });
+}
+
+std::vector<LinearCase> with_extra(std::vector<LinearCase> more) {
+  std::vector<LinearCase> cases = linear_cases();
+  cases.insert(cases.end(), more.begin(), more.end());
+  return cases;
+}
+
+LayerCase layer_case(Index rows, Index inputs, Index outputs, Activation activation) {
+  LayerCase one;
+  one.layer = std::make_shared<Linear>(outputs, activation);
+  one.rows = rows;
+  one.input_columns = {inputs};
+  one.padding = rows % 3;
+  return one;
+}
+
+const Family linear("linear", [](Family& family) {
+  for (const LinearCase& shape : with_extra(forward_tile_cases())) {
+    family.operation("linear_forward", text_of(shape), [=](Parity& run) { forward_case(run, shape, false, false); });
+  }
+  for (const LinearCase& shape : with_extra(backward_tile_cases())) {
+    family.operation("linear_backward", text_of(shape), [=](Parity& run) { backward_case(run, shape, {}); });
+  }
+  std::size_t next = 0;
+  const auto kinds = kernels::activation_kinds();
+  for (LinearCase shape : linear_cases()) {
+    shape.activation = kinds.data[next++ % static_cast<std::size_t>(kinds.size)];
+    const std::string text = text_of(shape) + " " + shape.activation.name();
+    family.parity("linear_forward", text + ", z kept", [=](Parity& run) { forward_case(run, shape, true, false); });
+    family.parity("linear_backward", text + " of the input", [=](Parity& run) {
+      backward_case(run, shape, {true, true, true, false, shape.activation});
+    });
+    shape.activation = Activation::none;
+    family.parity("linear_forward", text_of(shape) + ", added",
+                  [=](Parity& run) { forward_case(run, shape, false, true); });
+    family.parity("linear_backward", text_of(shape) + ", added", [=](Parity& run) {
+      backward_case(run, shape, {true, true, true, true});
+    });
+    family.parity("linear_backward", text_of(shape) + ", dx alone", [=](Parity& run) {
+      backward_case(run, shape, {true, false, false});
+    });
+    family.parity("linear_backward", text_of(shape) + ", db alone", [=](Parity& run) {
+      backward_case(run, shape, {false, false, true});
+    });
+  }
+  for (Index i = 0; i < kinds.size; ++i) {
+    const Activation activation = kinds.data[i];
+    family.gradient({"linear layer", "linear_forward", "linear_backward"},
+                    std::string("7 x 5 to 6 ") + activation.name(),
+                    [=] { return differentiable(layer_case(7, 5, 6, activation)); });
+  }
+  for (const auto& [rows, inputs, outputs] : {std::tuple<Index, Index, Index>{0, 3, 4}, {1, 17, 33}, {33, 11, 1}}) {
+    family.gradient({"linear layer", "linear_forward", "linear_backward"},
+                    std::to_string(rows) + " x " + std::to_string(inputs) + " to " + std::to_string(outputs),
+                    [=, rows = rows, inputs = inputs, outputs = outputs] {
+                      return differentiable(layer_case(rows, inputs, outputs, Activation::tanh));
+                    });
+  }
+  for (const char* name : {"plain", "gelu", "relu"}) {
+    family.pytorch({"linear layer", "linear_forward", "linear_backward"}, name, [=](PyTorchCase& dump) {
+      const std::string text = name;
+      const Activation activation = text == "gelu"   ? Activation::gelu
+                                    : text == "relu" ? Activation::relu
+                                                     : Activation::none;
+      dump.expect_layer(Linear(dump.shape("output")[1], activation));
+    });
+  }
+});
+
+}  // namespace
+}  // namespace mynah::tests
