@@ -79,6 +79,18 @@ void register_extremes(Family& family, Activation activation) {
     run.expect_same(
         [=](const Place& at) { kernels::activation_forward(at.stream, activation, at.matrix(x), at.matrix(y)); });
   });
+  family.parity("activation_forward", std::string("extremes in place ") + activation.name(), [=](Parity& run) {
+    const auto x = run.given(extremes, 1, static_cast<Index>(extremes.size()), {}, true);
+    run.expect_same(
+        [=](const Place& at) { kernels::activation_forward(at.stream, activation, at.matrix(x), at.matrix(x)); });
+  });
+  family.parity("activation_backward", std::string("special values in place ") + activation.name(), [=](Parity& run) {
+    const auto operand = run.given<float>({0.0f, -0.0f, infinity, 1e-45f, 0.0f, 2.0f, 0.0f}, 1, 7);
+    const auto dy = run.given<float>({infinity, 1.0f, 2.0f, 3.0f, std::nanf(""), std::nanf(""), -1.0f}, 1, 7, {}, true);
+    run.expect_same([=](const Place& at) {
+      kernels::activation_backward(at.stream, activation, at.matrix(operand), at.matrix(dy), at.matrix(dy));
+    });
+  });
 }
 
 const Family activation("activation", [](Family& family) {
