@@ -90,9 +90,9 @@ std::vector<bool> Execution::with_gradient(const std::vector<bool>& needed) cons
       continue;
     }
     const auto gradients = network_->parameters.gradient_views({static_cast<int>(n)});
-    result[n] =
-        std::any_of(gradients.begin(), gradients.end(), [](const TensorView& g) { return g.data != nullptr; }) ||
-        std::any_of(nodes[n].inputs.begin(), nodes[n].inputs.end(), [&](Value v) { return result[at(v)]; });
+    result[n] = (options_.parameter_gradients && std::any_of(gradients.begin(), gradients.end(),
+                                                             [](const TensorView& g) { return g.data != nullptr; })) ||
+                std::any_of(nodes[n].inputs.begin(), nodes[n].inputs.end(), [&](Value v) { return result[at(v)]; });
   }
   for (const Value output : outputs_) result[at(output)] = true;
   return result;
@@ -168,6 +168,8 @@ void Execution::make_forward_steps(const std::vector<bool>& needed) {
     step.output = {static_cast<int>(n)};
     step.tensors = network_->parameters.views(step.output);
     step.tensor_gradients = network_->parameters.gradient_views(step.output);
+    if (!options_.parameter_gradients)
+      std::fill(step.tensor_gradients.begin(), step.tensor_gradients.end(), TensorView{});
     step.tensor_tangents = network_->parameters.trained_views(parameter_tangent_.view(), step.output);
     step.saved = saved_[n] = cutter.vector(sizes[n].first);
     step.tangent_saved = cutter.vector(sizes[n].second);

@@ -22,6 +22,7 @@ class Execution {
     const Index* step = nullptr;      ///< which also depend on step[0], in device memory (null: 0).
     bool input_tangents = false;      ///< Places for tangent(), along the inputs
     bool parameter_tangents = false;  ///< and along the parameters.
+    bool parameter_gradients = true;  ///< false: backward() leaves the network's gradient buffer alone.
   };
 
   /// Everything `outputs` depend on; other parts of the graph are not run.
