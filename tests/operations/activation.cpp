@@ -1,5 +1,6 @@
 #include "kernels/activation.h"
 
+#include "engine/layers/nonlinearity.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -108,7 +109,16 @@ const Family activation("activation", [](Family& family) {
       family.gradient(shown, std::to_string(rows) + " x " + std::to_string(columns) + " " + one.name(),
                       [=, rows = rows, columns = columns] { return function_of(one, rows, columns); });
     }
+    family.gradient({"nonlinearity layer"}, std::string("7 x 5 ") + one.name(), [=] {
+      LayerCase layer;
+      layer.layer = std::make_shared<Nonlinearity>(one);
+      layer.rows = 7;
+      layer.input_columns = {5};
+      return differentiable(layer);
+    });
     if (one == Activation::none) continue;
+    family.pytorch({"nonlinearity layer"}, std::string(one.name()) + "_layer",
+                   [=](PyTorchCase& dump) { dump.expect_layer(Nonlinearity(one)); });
     family.pytorch(shown, one.name(), [=](PyTorchCase& dump) {
       const Matrix x = dump.matrix("x"), y = dump.output(x.rows, x.columns), dx = dump.output(x.rows, x.columns);
       kernels::activation_forward(dump.stream(), one, x, y);
