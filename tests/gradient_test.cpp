@@ -1,4 +1,4 @@
-// Every backward operation against central differences, in double.
+// Backward operations against central differences, in double; those of losses are in tests/operations.
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,6 @@
 
 #include "kernels/activation.h"
 #include "kernels/linear.h"
-#include "kernels/loss.h"
 #include "kernels/standardization.h"
 #include "tests/guarded.h"
 
@@ -95,30 +94,6 @@ TEST_P(Gradient, Linear) {
   EXPECT_TRUE(dx.guards_intact() && dw.guards_intact() && db.guards_intact() && y.guards_intact());
 }
 
-TEST_P(Gradient, LinearWithReluAndMeanSquaredError) {
-  [[maybe_unused]] const Index rows = GetParam().rows, inputs = GetParam().inputs, outputs = GetParam().outputs,
-                               padding = GetParam().padding;
-  Doubles x = random(rows, inputs), w = random(outputs, inputs), target = random(rows, outputs);
-  Doubles b = Doubles(1, outputs).randomize(generator_);
-  Doubles y = matrix(rows, outputs), dy = matrix(rows, outputs), dx = matrix(rows, inputs);
-  Doubles dw = matrix(outputs, inputs).set(0), db = Doubles(1, outputs).set(0);
-  const auto value = [&] {
-    double loss = 0.0;
-    kernels::linear_forward<double>(stream_, x.constant(), w.constant(), b.constant_vector(), Activation::relu,
-                                    y.view());
-    kernels::eigen::mse_loss<double>(stream_, y.constant(), target.constant(), {&loss, 1}, dy.view());
-    return rows == 0 ? 0.0 : loss / static_cast<double>(rows);
-  };
-  value();
-  kernels::eigen::activation_backward<double>(stream_, Activation::relu, y.constant(), dy.constant(), dy.view());
-  kernels::linear_backward<double>(stream_, x.constant(), w.constant(), dy.constant(), dx.view(), dw.view(),
-                                   db.vector());
-  const Doubles saved = dx;
-  expect_gradient(x, saved, value);
-  expect_gradient(w, dw, value);
-  expect_gradient(b, db, value);
-}
-
 TEST_P(Gradient, Activation) {
   [[maybe_unused]] const Index rows = GetParam().rows, columns = GetParam().inputs, padding = GetParam().padding;
   for (const Activation activation : {Activation::none, Activation::relu}) {
@@ -135,41 +110,6 @@ TEST_P(Gradient, Activation) {
     expect_gradient(x, dx, value);
     EXPECT_TRUE(y.guards_intact() && dx.guards_intact());
   }
-}
-
-TEST_P(Gradient, MeanSquaredError) {
-  [[maybe_unused]] const Index rows = GetParam().rows, columns = GetParam().inputs, padding = GetParam().padding;
-  Doubles prediction = random(rows, columns), target = random(rows, columns), gradient = matrix(rows, columns);
-  const auto value = [&] {
-    double loss = 0.0;
-    kernels::eigen::mse_loss<double>(stream_, prediction.constant(), target.constant(), {&loss, 1}, {});
-    return loss / static_cast<double>(rows);
-  };
-  if (rows == 0 || columns == 0) return;
-  kernels::eigen::mse_loss<double>(stream_, prediction.constant(), target.constant(), {}, gradient.view());
-  expect_gradient(prediction, gradient, value);
-  EXPECT_TRUE(gradient.guards_intact());
-}
-
-TEST_P(Gradient, SoftmaxCrossEntropy) {
-  [[maybe_unused]] const Index rows = GetParam().rows, columns = GetParam().inputs, padding = GetParam().padding;
-  if (rows == 0 || columns == 0) return;
-  Doubles logits = random(rows, columns), gradient = matrix(rows, columns);
-  std::vector<std::int32_t> labels;
-  for (Index m = 0; m < rows; ++m) labels.push_back(static_cast<std::int32_t>((m * 7 + 3) % columns));
-  const ConstLabels chosen(labels.data(), rows);
-  const auto value = [&] {
-    double loss = 0.0;
-    kernels::eigen::softmax_cross_entropy_loss<double>(stream_, logits.constant(), chosen, {&loss, 1}, {});
-    return loss / static_cast<double>(rows);
-  };
-  kernels::eigen::softmax_cross_entropy_loss<double>(stream_, logits.constant(), chosen, {}, gradient.view());
-  if (columns == 1) {  // log 1 whatever the logit
-    for (Index m = 0; m < rows; ++m) EXPECT_EQ(gradient.at(m, 0), 0.0);
-    return;
-  }
-  expect_gradient(logits, gradient, value);
-  EXPECT_TRUE(gradient.guards_intact());
 }
 
 TEST_P(Gradient, Standardization) {
