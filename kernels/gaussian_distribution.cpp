@@ -1,36 +1,13 @@
 #include "kernels/gaussian_distribution.h"
 
+#include "kernels/gaussian_shapes.h"
+
 namespace mynah::kernels {
-namespace {
-
-template <class T>
-bool fits(const GaussianView<T>& one, Index rows, Index columns) {
-  return one.mean.rows == rows && one.mean.columns == columns && one.log_std.columns == columns &&
-         (one.log_std.rows == rows || one.log_std.rows == 1);
-}
-
-template <class T, class U>
-bool is_gradient_of(MatrixView<T> gradient, MatrixView<U> parameter) {
-  return gradient.data == nullptr || same_shape(gradient, parameter);
-}
-
-template <class T, class U>
-bool are_gradients_of(const GaussianView<T>& gradients, const GaussianView<U>& parameters) {
-  return is_gradient_of(gradients.mean, parameters.mean) && is_gradient_of(gradients.log_std, parameters.log_std);
-}
-
-constexpr const char* of_distribution = "mean [rows, n] and log_std [rows, n] or [1, n]";
-constexpr const char* of_gradients = "gradients of the shapes of their parameters, or empty";
-
-}  // namespace
-
 template <class Scalar>
 void gaussian_sample(Stream& stream, RandomKey key, const Index* step, GaussianView<const Scalar> distribution,
                      MatrixOf<Scalar> noise, MatrixOf<Scalar> action) {
-  require(fits(distribution, action.rows, action.columns), "gaussian_sample", of_distribution);
+  require(fits(distribution, action.rows, action.columns) && can_be_drawn(action), "gaussian_sample", gaussian_shapes);
   require(same_shape(noise, action), "gaussian_sample", "noise and action [rows, n]");
-  require(action.columns == 0 || action.rows <= (Index{1} << 34) / action.columns, "gaussian_sample",
-          "at most 2^34 elements");
   if (action.empty()) return;
   MYNAH_CALL_TWIN(gaussian_sample, stream, key, step, distribution, noise, action);
 }
@@ -41,7 +18,7 @@ void gaussian_sample_backward(Stream& stream, ConstMatrixOf<Scalar> noise, Const
   const GaussianView<const Scalar> parameters{noise, log_std};
   require(fits(parameters, noise.rows, noise.columns) && same_shape(noise, action_gradient), "gaussian_sample_backward",
           "noise and action_gradient [rows, n], log_std [rows, n] or [1, n]");
-  require(are_gradients_of(gradients, parameters), "gaussian_sample_backward", of_gradients);
+  require(are_gradients_of(gradients, parameters), "gaussian_sample_backward", gaussian_gradient_shapes);
   if (noise.empty()) return;
   MYNAH_CALL_TWIN(gaussian_sample_backward, stream, noise, log_std, action_gradient, gradients);
 }
@@ -49,7 +26,7 @@ void gaussian_sample_backward(Stream& stream, ConstMatrixOf<Scalar> noise, Const
 template <class Scalar>
 void gaussian_log_probability(Stream& stream, ConstMatrixOf<Scalar> action, GaussianView<const Scalar> distribution,
                               VectorOf<Scalar> out) {
-  require(fits(distribution, action.rows, action.columns), "gaussian_log_probability", of_distribution);
+  require(fits(distribution, action.rows, action.columns), "gaussian_log_probability", gaussian_shapes);
   require(out.size == action.rows, "gaussian_log_probability", "out [rows]");
   if (out.empty()) return;
   MYNAH_CALL_TWIN(gaussian_log_probability, stream, action, distribution, out);
@@ -60,9 +37,10 @@ void gaussian_log_probability_backward(Stream& stream, ConstMatrixOf<Scalar> act
                                        GaussianView<const Scalar> distribution, ConstVectorOf<Scalar> gradient,
                                        MatrixOf<Scalar> action_gradient, GaussianView<Scalar> gradients) {
   const char* const name = "gaussian_log_probability_backward";
-  require(fits(distribution, action.rows, action.columns), name, of_distribution);
+  require(fits(distribution, action.rows, action.columns), name, gaussian_shapes);
   require(gradient.size == action.rows, name, "gradient [rows]");
-  require(is_gradient_of(action_gradient, action) && are_gradients_of(gradients, distribution), name, of_gradients);
+  require(is_gradient_of(action_gradient, action) && are_gradients_of(gradients, distribution), name,
+          gaussian_gradient_shapes);
   if (action.empty()) return;
   MYNAH_CALL_TWIN(gaussian_log_probability_backward, stream, action, distribution, gradient, action_gradient,
                   gradients);
@@ -99,7 +77,7 @@ void gaussian_kl_divergence_backward(Stream& stream, GaussianView<const Scalar> 
   const char* const name = "gaussian_kl_divergence_backward";
   require(fits(p, gradient.size, p.mean.columns) && fits(q, gradient.size, p.mean.columns), name,
           "two distributions, each mean [rows, n] and log_std [rows, n] or [1, n], and gradient [rows]");
-  require(are_gradients_of(p_gradients, p) && are_gradients_of(q_gradients, q), name, of_gradients);
+  require(are_gradients_of(p_gradients, p) && are_gradients_of(q_gradients, q), name, gaussian_gradient_shapes);
   if (p.mean.empty()) return;
   MYNAH_CALL_TWIN(gaussian_kl_divergence_backward, stream, p, q, gradient, p_gradients, q_gradients);
 }
