@@ -1,6 +1,7 @@
 #include "kernels/gru.h"
 
 #include "engine/layers/gru.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -160,8 +161,24 @@ const Family gru("gru", [](Family& family) {
     for (const Index padding : {0, 3}) {
       family.gradient(both_orders, text_of(shape) + " padding " + std::to_string(padding),
                       [=] { return differentiable(layer_case(shape, padding)); });
+      family.check(Aspect::tangent, both_orders, text_of(shape) + " padding " + std::to_string(padding) + " null views",
+                   [=] { expect_null_views(layer_case(shape, padding)); });
     }
   }
+  family.check(Aspect::gradient, {"gru layer"}, "misuse", [] {
+    const auto columns = [](const Gru& layer, const std::vector<Index>& inputs) {
+      return layer.output_columns(inputs);
+    };
+    EXPECT_EQ(columns(Gru(3, 4), {6}), 12);
+    EXPECT_EQ(columns(Gru(3, 4, last_state), {6, 4}), 4);
+    EXPECT_THROW(columns(Gru(3, 4), {7}), Error);
+    EXPECT_THROW(columns(Gru(3, 4), {0}), Error);
+    EXPECT_THROW(columns(Gru(3, 4), {6, 5}), Error);
+    EXPECT_THROW(columns(Gru(3, 4), {6, 4, 4}), Error);
+    EXPECT_THROW(columns(Gru(3, 4), {}), Error);
+    EXPECT_THROW(Gru(0, 4), Error);
+    EXPECT_THROW(Gru(3, 0), Error);
+  });
   for (const auto& [name, steps, hidden, output] : {std::tuple{"every_state", 7, 6, every_state},
                                                     {"last_state", 5, 3, last_state},
                                                     {"with_a_state", 4, 5, every_state},
