@@ -79,10 +79,25 @@ void mse_loss<float>(Stream&, ConstMatrix prediction, ConstMatrix target, Vector
   if (!loss_sum.empty()) loss_sum.data[0] += squares / columns;
 }
 
+template <>
+void softmax_cross_entropy_loss<float>(Stream&, ConstMatrix logits, ConstLabels labels, VectorView<double> loss_sum,
+                                       Matrix gradient) {
+  using namespace vectorized;
+  const float share = 1.0f / static_cast<float>(logits.rows);
+  double loss = 0.0;
+  for (Index m = 0; m < logits.rows; ++m) {
+    const Index label = labels.data[m];
+    const float of_label = logits.row(m).data[label];  // read before, for gradient may be logits
+    float* g = gradient.data == nullptr ? nullptr : gradient.row(m).data;
+    const RowExponentials row = operations().softmax_row(logits.columns, logits.row(m).data, share, g);
+    loss += std::log(static_cast<double>(row.sum)) - static_cast<double>(of_label - row.largest);
+    if (g != nullptr) g[label] -= share;
+  }
+  if (!loss_sum.empty()) loss_sum.data[0] += loss;
+}
+
 template void mse_loss(Stream&, MatrixView<const double>, MatrixView<const double>, VectorView<double>,
                        MatrixView<double>);
-template void softmax_cross_entropy_loss(Stream&, MatrixView<const float>, ConstLabels, VectorView<double>,
-                                         MatrixView<float>);
 template void softmax_cross_entropy_loss(Stream&, MatrixView<const double>, ConstLabels, VectorView<double>,
                                          MatrixView<double>);
 template void count_correct(Stream&, MatrixView<const float>, ConstLabels, VectorView<double>);
