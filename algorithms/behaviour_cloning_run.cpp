@@ -156,7 +156,7 @@ OptionTable BehaviourCloningSettings::table() {
   table.add("task", &task, "Name of the task, kept in the policy for `evaluate`");
   table.add("device", &device, "Where to train: cpu, cuda, cuda:N, or auto for a GPU if there is one");
   table.add("hidden", &cloning.hidden, "Widths of the hidden layers");
-  table.add("activation", &activation, "Activation of the hidden layers: relu or none");
+  table.add("activation", &activation, "Activation of the hidden layers: " + activation_names());
   table.add("epochs", &cloning.epochs, "Passes over the training rows, at most");
   table.add("batch-size", &cloning.batch_size, "Rows a step");
   table.add("learning-rate", &cloning.learning_rate, "Step size of Adam");

@@ -1,8 +1,10 @@
 #include "engine/execution.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/activation_operand.h"
+#include "engine/memory_plan.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 
@@ -34,15 +36,13 @@ Matrix place_of(const std::vector<Matrix>& places, Value value, const char* what
 class Cutter {
  public:
   explicit Cutter(float* memory) : next_(memory) {}
-  Matrix matrix(Index rows, Index columns) { return {take(rows * padded(columns)), rows, columns, padded(columns)}; }
-  Vector vector(Index size) { return {take(size), size}; }
-
- private:
-  float* take(Index size) {
+  Vector vector(Index size) {
     float* const begin = next_;
     next_ += aligned(size);
-    return begin;
+    return {begin, size};
   }
+
+ private:
   float* next_;
 };
 
@@ -90,9 +90,9 @@ std::vector<bool> Execution::with_gradient(const std::vector<bool>& needed) cons
       continue;
     }
     const auto gradients = network_->parameters.gradient_views({static_cast<int>(n)});
-    result[n] =
-        std::any_of(gradients.begin(), gradients.end(), [](const TensorView& g) { return g.data != nullptr; }) ||
-        std::any_of(nodes[n].inputs.begin(), nodes[n].inputs.end(), [&](Value v) { return result[at(v)]; });
+    result[n] = (options_.parameter_gradients && std::any_of(gradients.begin(), gradients.end(),
+                                                             [](const TensorView& g) { return g.data != nullptr; })) ||
+                std::any_of(nodes[n].inputs.begin(), nodes[n].inputs.end(), [&](Value v) { return result[at(v)]; });
   }
   for (const Value output : outputs_) result[at(output)] = true;
   return result;
@@ -117,28 +117,77 @@ std::vector<bool> Execution::with_tangent(const std::vector<bool>& needed) const
   return result;
 }
 
+/// How long a value is needed. Inputs and outputs are the caller's, always. What backward needs is kept from the
+/// forward pass on; without gradients a value is needed until its last user has run. A gradient is needed from its
+/// first share, which the last user computes, until its own layer has had its turn: backward goes through the nodes
+/// from the last to the first.
+std::vector<Lifetime> Execution::lifetimes(const std::vector<bool>& wanted, bool until_last_user) const {
+  const auto nodes = network_->graph.nodes();
+  const int end = static_cast<int>(nodes.size());
+  std::vector<Lifetime> result(nodes.size());
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    result[n] = {wanted[n] ? options_.rows * padded(nodes[n].columns) : 0, static_cast<int>(n), static_cast<int>(n)};
+    if (!until_last_user || nodes[n].layer == nullptr) result[n] = {result[n].size, 0, end};
+  }
+  for (const Value output : outputs_) result[at(output)] = {result[at(output)].size, 0, end};
+  for (std::size_t user = 0; user < nodes.size(); ++user) {
+    for (const Value input : nodes[user].inputs) {
+      result[at(input)].last = std::max(result[at(input)].last, static_cast<int>(user));
+    }
+  }
+  return result;
+}
+
 void Execution::place(const std::vector<bool>& needed, const std::vector<bool>& differentiable,
                       const std::vector<bool>& tangible) {
   const auto nodes = network_->graph.nodes();
-  const auto places = [&](std::size_t n) {
-    return int{needed[n]} + int{differentiable[n]} + int{tangible[n]} + int{tangible[n] && differentiable[n]};
-  };
-  Index total = 0;
-  for (std::size_t n = 0; n < nodes.size(); ++n) {
-    total += places(n) * aligned(options_.rows * padded(nodes[n].columns));
-  }
-  memory_ = Buffer<float>(network_->device, total);
-  Cutter cutter(memory_.data());
-  const auto cut = [&](std::vector<Matrix>& matrices, const auto& wanted) {
+  std::vector<bool> both(nodes.size());
+  for (std::size_t n = 0; n < nodes.size(); ++n) both[n] = tangible[n] && differentiable[n];
+  const bool tangents = options_.input_tangents || options_.parameter_tangents;
+  const auto lay = [&](std::vector<Matrix>& matrices, Buffer<float>& memory, const std::vector<bool>& wanted,
+                       bool reuse) {
+    const MemoryPlan plan = plan_memory(lifetimes(wanted, reuse), 16);
+    memory = Buffer<float>(network_->device, plan.total);
     matrices.resize(nodes.size());
     for (std::size_t n = 0; n < nodes.size(); ++n) {
-      if (wanted(n)) matrices[n] = cutter.matrix(options_.rows, nodes[n].columns);
+      const Index columns = nodes[n].columns;
+      if (wanted[n]) matrices[n] = {memory.data() + plan.offsets[n], options_.rows, columns, padded(columns)};
     }
   };
-  cut(values_, [&](std::size_t n) { return needed[n]; });
-  cut(gradients_, [&](std::size_t n) { return differentiable[n]; });
-  cut(tangents_, [&](std::size_t n) { return tangible[n]; });
-  cut(tangent_gradients_, [&](std::size_t n) { return tangible[n] && differentiable[n]; });
+  lay(values_, value_memory_, needed, !options_.gradients && !tangents);
+  lay(gradients_, gradient_memory_, differentiable, true);
+  lay(tangents_, tangent_memory_, tangible, !options_.gradients);
+  lay(tangent_gradients_, tangent_gradient_memory_, both, true);
+}
+
+bool Execution::is_callers(Value value) const {
+  return network_->graph.node(value).layer == nullptr ||
+         std::find(outputs_.begin(), outputs_.end(), value) != outputs_.end();
+}
+
+void Execution::poison(Stream& stream) const {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const bool tangents = options_.input_tangents || options_.parameter_tangents;
+  const auto nodes = network_->graph.nodes();
+  const auto spoil = [&](const std::vector<Matrix>& matrices, bool kept) {
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+      const Matrix& one = matrices[n];
+      if (kept || one.data == nullptr || is_callers({static_cast<int>(n)})) continue;
+      kernels::fill(stream, {one.data, one.rows * one.stride}, nan);
+    }
+  };
+  spoil(values_, options_.gradients || tangents);
+  spoil(gradients_, false);
+  spoil(tangents_, options_.gradients);
+  spoil(tangent_gradients_, false);
+  for (const Buffer<float>& share : share_memory_) kernels::fill(stream, share.view(), nan);
+}
+
+Index Execution::bytes() const {
+  Index total = value_memory_.size() + gradient_memory_.size() + tangent_memory_.size() +
+                tangent_gradient_memory_.size() + saved_memory_.size() + parameter_tangent_.size();
+  for (const Buffer<float>& share : share_memory_) total += share.size();
+  return total * static_cast<Index>(sizeof(float));
 }
 
 void Execution::make_forward_steps(const std::vector<bool>& needed) {
@@ -168,6 +217,8 @@ void Execution::make_forward_steps(const std::vector<bool>& needed) {
     step.output = {static_cast<int>(n)};
     step.tensors = network_->parameters.views(step.output);
     step.tensor_gradients = network_->parameters.gradient_views(step.output);
+    if (!options_.parameter_gradients)
+      std::fill(step.tensor_gradients.begin(), step.tensor_gradients.end(), TensorView{});
     step.tensor_tangents = network_->parameters.trained_views(parameter_tangent_.view(), step.output);
     step.saved = saved_[n] = cutter.vector(sizes[n].first);
     step.tangent_saved = cutter.vector(sizes[n].second);
@@ -250,10 +301,19 @@ int Execution::fused_activation_count() const {
 }
 
 Matrix Execution::value(Value value) const {
+  require_callers(value, "value", options_.gradients);
   return place_of(values_, value, "value");
 }
 Matrix Execution::gradient(Value value) const {
+  require_callers(value, "gradient", false);
   return place_of(gradients_, value, "gradient");
+}
+void Execution::require_callers(Value value, const char* what, bool kept) const {
+  if (kept || is_callers(value)) return;
+  throw Error(Error::Cause::internal, "execution",
+              "the " + std::string(what) + " of layer '" + network_->graph.node(value).name +
+                  "' is not kept, its memory serves others",
+              "name it among the outputs");
 }
 Matrix Execution::tangent(Value value) const {
   return place_of(tangents_, value, "tangent");

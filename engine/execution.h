@@ -2,12 +2,16 @@
 
 #include <vector>
 
+#include "engine/memory_plan.h"
 #include "engine/network.h"
 
 namespace mynah {
 
-/// A network made ready to run for a fixed number of rows: every value and gradient it needs has its place in one
-/// device buffer, and its layers stand in the order in which they run. Running it allocates nothing.
+/// A network made ready to run for a fixed number of rows: every value and gradient it needs has its place, and its
+/// layers stand in the order in which they run. Running it allocates nothing.
+///
+/// Gradients that are not needed at the same time share memory, and so do values where no gradients are wanted. Inputs
+/// and outputs are the caller's to read and write; of other values nothing is left after a pass.
 ///
 /// The network must outlive it and keep its place.
 class Execution {
@@ -22,6 +26,7 @@ class Execution {
     const Index* step = nullptr;      ///< which also depend on step[0], in device memory (null: 0).
     bool input_tangents = false;      ///< Places for tangent(), along the inputs
     bool parameter_tangents = false;  ///< and along the parameters.
+    bool parameter_gradients = true;  ///< false: backward() leaves the network's gradient buffer alone.
   };
 
   /// Everything `outputs` depend on; other parts of the graph are not run.
@@ -54,6 +59,12 @@ class Execution {
   /// After tangent(): from ȳ in gradient(output) and u in tangent_gradient(output), adds to the network's gradient
   /// buffer the gradient of Σ ȳ ⊙ y + Σ u ⊙ ẏ, and computes input gradients if asked for.
   void tangent_backward(Stream& stream, Value output) const;
+
+  /// Fills everything that no pass may rely on from one step to the next with NaN: for tests, and for the search for a
+  /// layer that reads what it did not write.
+  void poison(Stream& stream) const;
+  /// Device memory of values, gradients, tangents and what layers save.
+  Index bytes() const;
 
   /// How many layers multiply by the activation derivative of the layer before them, in their own epilogue.
   int fused_activation_count() const;
@@ -96,6 +107,9 @@ class Execution {
   std::vector<bool> needed_by(const std::vector<Value>& outputs) const;
   std::vector<bool> with_gradient(const std::vector<bool>& needed) const;
   std::vector<bool> with_tangent(const std::vector<bool>& needed) const;
+  std::vector<Lifetime> lifetimes(const std::vector<bool>& wanted, bool until_last_user) const;
+  bool is_callers(Value value) const;
+  void require_callers(Value value, const char* what, bool kept) const;
   void place(const std::vector<bool>& needed, const std::vector<bool>& differentiable,
              const std::vector<bool>& tangible);
   void make_forward_steps(const std::vector<bool>& needed);
@@ -117,7 +131,10 @@ class Execution {
   std::vector<ForwardStep> forward_steps_;
   std::vector<Steps> backward_steps_;  // one list for each of outputs_
   std::vector<Steps> tangent_backward_steps_;
-  Buffer<float> memory_;
+  Buffer<float> value_memory_;
+  Buffer<float> gradient_memory_;
+  Buffer<float> tangent_memory_;
+  Buffer<float> tangent_gradient_memory_;
   Buffer<float> saved_memory_;
   Buffer<float> parameter_tangent_;
   std::vector<Buffer<float>> share_memory_;

@@ -18,18 +18,25 @@ Value add_mlp(Graph& graph, Value input, const MlpOptions& options, const std::s
 }
 
 kernels::Activation parse_activation(const std::string& name) {
-  std::string known;
   const auto kinds = kernels::activation_kinds();
   for (Index i = 0; i < kinds.size; ++i) {
     const kernels::Activation activation = kinds.data[i];
     if (name == activation.name()) return activation;
-    known += (known.empty() ? "" : ", ") + std::string(activation.name());
   }
-  throw input_error("--activation " + name, "is not an activation that mynah has", "use one of: " + known);
+  throw input_error("--activation " + name, "is not an activation that mynah has", "use one of: " + activation_names());
 }
 
 std::string activation_name(kernels::Activation activation) {
   return activation.name();
+}
+
+std::string activation_names() {
+  std::string names;
+  const auto kinds = kernels::activation_kinds();
+  for (Index i = 0; i < kinds.size; ++i) {
+    names += (i == 0 ? "" : ", ") + std::string(kernels::Activation(kinds.data[i]).name());
+  }
+  return names;
 }
 
 }  // namespace mynah

@@ -25,5 +25,7 @@ Value add_mlp(Graph& graph, Value input, const MlpOptions& options, const std::s
 /// "relu" <-> Activation::relu. Errors: input_error naming the known activations.
 kernels::Activation parse_activation(const std::string& name);
 std::string activation_name(kernels::Activation activation);
+/// "none, relu, ...": all of them.
+std::string activation_names();
 
 }  // namespace mynah

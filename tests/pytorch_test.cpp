@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <filesystem>
 #include <sstream>
 
 #include "engine/adam.h"
@@ -14,6 +12,7 @@
 #include "engine/safetensors.h"
 #include "kernels/elementwise.h"
 #include "tests/every_device.h"
+#include "tests/network_values.h"
 
 namespace mynah::tests {
 namespace {
@@ -27,42 +26,11 @@ std::vector<Index> numbers(const std::string& text) {
   return result;
 }
 
-/// Largest difference over largest expected magnitude.
-double difference(const std::vector<float>& got, const std::vector<float>& expected) {
-  EXPECT_EQ(got.size(), expected.size());
-  double worst = 0.0;
-  double scale = 0.0;
-  for (std::size_t i = 0; i < std::min(got.size(), expected.size()); ++i) {
-    const double error = std::fabs(static_cast<double>(got[i]) - static_cast<double>(expected[i]));
-    worst = std::isnan(error) ? INFINITY : std::max(worst, error);
-    scale = std::max(scale, std::fabs(static_cast<double>(expected[i])));
-  }
-  return worst / scale;
-}
-
-std::vector<float> download(Stream& stream, ConstMatrix matrix) {
-  std::vector<float> values;
-  for (Index row = 0; row < matrix.rows; ++row) {
-    std::vector<float> one(static_cast<std::size_t>(matrix.columns));
-    kernels::copy_to_host(stream, one.data(), matrix.row(row).data, one.size() * sizeof(float));
-    values.insert(values.end(), one.begin(), one.end());
-  }
-  return values;
-}
-
-void upload(Stream& stream, const std::vector<float>& values, Matrix matrix) {
-  for (Index row = 0; row < matrix.rows; ++row) {
-    kernels::copy_to_device(stream, matrix.row(row).data, values.data() + row * matrix.columns,
-                            static_cast<std::size_t>(matrix.columns) * sizeof(float));
-  }
-}
-
 /// The network of one dump, with everything needed to train it on the dump's batch.
 struct DumpedNetwork {
   DumpedNetwork(DeviceId device, const std::string& name)
       : stream(device),
-        dump(load_safetensors(std::filesystem::path(MYNAH_SOURCE_DIR) / "tests/pytorch/dumps" /
-                              (name + ".safetensors"))),
+        dump(load_dump(name)),
         network(stream, make_graph()),
         execution(network, {output}, {dump.at("input").shape[0], true, true}),
         adam(stream, network.parameters, adam_options()) {
@@ -132,13 +100,15 @@ class PyTorch : public EveryDevice {
     const SafetensorsFile& dump = dumped.dump;
     const double loss = dumped.run();
     EXPECT_NEAR(loss, dump.floats("loss")[0], tolerance * dump.floats("loss")[0]);
-    EXPECT_LT(difference(download(dumped.stream, dumped.execution.value(dumped.output)), dump.floats("output")),
-              tolerance);
-    EXPECT_LT(difference(download(dumped.stream, dumped.execution.gradient(dumped.input)), dump.floats("input.grad")),
+    EXPECT_LT(
+        relative_difference(download(dumped.stream, dumped.execution.value(dumped.output)), dump.floats("output")),
+        tolerance);
+    EXPECT_LT(relative_difference(download(dumped.stream, dumped.execution.gradient(dumped.input)),
+                                  dump.floats("input.grad")),
               tolerance);
     for (const auto& tensor : dumped.network.parameters.tensors()) {
-      EXPECT_LT(difference(dumped.network.parameters.get_gradient(dumped.stream, tensor.name),
-                           dump.floats("grad." + tensor.name)),
+      EXPECT_LT(relative_difference(dumped.network.parameters.get_gradient(dumped.stream, tensor.name),
+                                    dump.floats("grad." + tensor.name)),
                 tolerance)
           << tensor.name;
     }
@@ -154,8 +124,8 @@ class PyTorch : public EveryDevice {
   static void compare_parameters(DumpedNetwork& dumped, const std::string& prefix) {
     for (const auto& tensor : dumped.network.parameters.tensors()) {
       if (dumped.dump.find(prefix + tensor.name) == nullptr) continue;
-      EXPECT_LT(difference(dumped.network.parameters.get(dumped.stream, tensor.name),
-                           dumped.dump.floats(prefix + tensor.name)),
+      EXPECT_LT(relative_difference(dumped.network.parameters.get(dumped.stream, tensor.name),
+                                    dumped.dump.floats(prefix + tensor.name)),
                 tolerance)
           << prefix << tensor.name;
     }

@@ -41,10 +41,10 @@ TEST_P(Vectorized, LinearForward) {
         const Floats before = add ? random(rows, outputs) : matrix(rows, outputs);
         Floats y = before;
         Doubles expected = exact(before);
-        linear_forward<double>(stream_, exact_x.constant(), exact_w.constant(),
-                               bias ? exact_b.constant_vector() : VectorView<const double>{},
-                               relu ? Activation::relu : Activation::none, expected.view(), {},
-                               {Precision::float32, add});
+        kernels::linear_forward<double>(stream_, exact_x.constant(), exact_w.constant(),
+                                        bias ? exact_b.constant_vector() : VectorView<const double>{},
+                                        relu ? Activation::relu : Activation::none, expected.view(), {},
+                                        {kernels::Precision::float32, add});
         operations().linear_forward(sizes, rows_of(x.constant()), rows_of(w.constant()),
                                     bias ? b.constant_vector().data : nullptr, add, relu, rows_of(y.view()),
                                     scratch(operations().linear_forward_scratch(sizes, add)));
@@ -74,9 +74,9 @@ TEST_P(Vectorized, LinearBackward) {
       Floats dx = matrix(rows, inputs), dw = random(outputs, inputs), db = row(outputs).randomize(generator_);
       Doubles expected_dx(rows, inputs), expected_dw = exact(dw), expected_db = exact(db);
       const Floats db_before = db;
-      linear_backward<double>(stream_, exact_x.constant(), exact_w.constant(), exact_dy.constant(),
-                              everything ? expected_dx.view() : MatrixView<double>{}, expected_dw.view(),
-                              everything ? expected_db.vector() : VectorView<double>{});
+      kernels::linear_backward<double>(stream_, exact_x.constant(), exact_w.constant(), exact_dy.constant(),
+                                       everything ? expected_dx.view() : MatrixView<double>{}, expected_dw.view(),
+                                       everything ? expected_db.vector() : VectorView<double>{});
       operations().linear_backward(sizes, rows_of(x.constant()), rows_of(w.constant()), rows_of(dy.constant()),
                                    everything ? rows_of(dx.view()) : Rows{nullptr, 0}, false, rows_of(dw.view()),
                                    everything ? db.vector().data : nullptr,

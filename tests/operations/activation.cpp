@@ -1,5 +1,6 @@
 #include "kernels/activation.h"
 
+#include "engine/layers/nonlinearity.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -79,6 +80,18 @@ void register_extremes(Family& family, Activation activation) {
     run.expect_same(
         [=](const Place& at) { kernels::activation_forward(at.stream, activation, at.matrix(x), at.matrix(y)); });
   });
+  family.parity("activation_forward", std::string("extremes in place ") + activation.name(), [=](Parity& run) {
+    const auto x = run.given(extremes, 1, static_cast<Index>(extremes.size()), {}, true);
+    run.expect_same(
+        [=](const Place& at) { kernels::activation_forward(at.stream, activation, at.matrix(x), at.matrix(x)); });
+  });
+  family.parity("activation_backward", std::string("special values in place ") + activation.name(), [=](Parity& run) {
+    const auto operand = run.given<float>({0.0f, -0.0f, infinity, 1e-45f, 0.0f, 2.0f, 0.0f}, 1, 7);
+    const auto dy = run.given<float>({infinity, 1.0f, 2.0f, 3.0f, std::nanf(""), std::nanf(""), -1.0f}, 1, 7, {}, true);
+    run.expect_same([=](const Place& at) {
+      kernels::activation_backward(at.stream, activation, at.matrix(operand), at.matrix(dy), at.matrix(dy));
+    });
+  });
 }
 
 const Family activation("activation", [](Family& family) {
@@ -96,7 +109,16 @@ const Family activation("activation", [](Family& family) {
       family.gradient(shown, std::to_string(rows) + " x " + std::to_string(columns) + " " + one.name(),
                       [=, rows = rows, columns = columns] { return function_of(one, rows, columns); });
     }
+    family.gradient({"nonlinearity layer"}, std::string("7 x 5 ") + one.name(), [=] {
+      LayerCase layer;
+      layer.layer = std::make_shared<Nonlinearity>(one);
+      layer.rows = 7;
+      layer.input_columns = {5};
+      return differentiable(layer);
+    });
     if (one == Activation::none) continue;
+    family.pytorch({"nonlinearity layer"}, std::string(one.name()) + "_layer",
+                   [=](PyTorchCase& dump) { dump.expect_layer(Nonlinearity(one)); });
     family.pytorch(shown, one.name(), [=](PyTorchCase& dump) {
       const Matrix x = dump.matrix("x"), y = dump.output(x.rows, x.columns), dx = dump.output(x.rows, x.columns);
       kernels::activation_forward(dump.stream(), one, x, y);

@@ -65,6 +65,22 @@ LayerCase layer_case(Index rows, Index inputs, Index outputs, Activation activat
   return one;
 }
 
+/// Operands aligned differently: 128-bit accesses need all of them.
+void register_unaligned(Family& family) {
+  for (const Index which : {0, 1, 2, 3}) {
+    family.parity("linear_forward", "operand " + std::to_string(which) + " unaligned", [=](Parity& run) {
+      const auto layout = [&](Index operand) { return operand == which ? Layout{0, 3} : Layout{}; };
+      const auto x = run.input(36, 48, layout(0));
+      const auto w = run.input(64, 48, layout(1));
+      const auto b = run.input(1, 64, layout(2));
+      const auto y = run.output(36, 64, layout(3));
+      run.expect_same([=](const Place& at) {
+        kernels::linear_forward(at.stream, at.matrix(x), at.matrix(w), at.vector(b), Activation::relu, at.matrix(y));
+      });
+    });
+  }
+}
+
 const Family linear("linear", [](Family& family) {
   for (const LinearCase& shape : with_extra(forward_tile_cases())) {
     family.operation("linear_forward", text_of(shape), [=](Parity& run) { forward_case(run, shape, false, false); });
@@ -94,6 +110,7 @@ const Family linear("linear", [](Family& family) {
       backward_case(run, shape, {false, false, true});
     });
   }
+  register_unaligned(family);
   for (Index i = 0; i < kinds.size; ++i) {
     const Activation activation = kinds.data[i];
     family.gradient({"linear layer", "linear_forward", "linear_backward"},

@@ -46,11 +46,8 @@ void Family::parity(const std::string& operation, const std::string& shape, std:
 void Family::gradient(std::vector<std::string> subjects, const std::string& shape,
                       std::function<Differentiable()> make) {
   check(Aspect::gradient, subjects, shape, [make] { expect_gradient(make()); });
-  check(Aspect::tangent, std::move(subjects), shape, [make] {
-    Differentiable function = make();
-    if (function.tangent == nullptr) GTEST_SKIP() << "has no tangent pass";
-    expect_tangent(std::move(function));
-  });
+  if (make().tangent == nullptr) return;  // nothing to count
+  check(Aspect::tangent, std::move(subjects), shape, [make] { expect_tangent(make()); });
 }
 
 void Family::check(Aspect aspect, std::vector<std::string> subjects, const std::string& name,

@@ -27,6 +27,7 @@ for name, function in functions.items():
     tangent_dx, tangent_dtangent = torch.autograd.grad(both, (x, tangent))
     dump.case(name, x=x, y=y, dy=dy, dx=dx, u=u, tangent=tangent, tangent_dx=tangent_dx,
               tangent_dtangent=tangent_dtangent)
+    dump.layer(f"{name}_layer", function, torch.randn(5, 7))
 
 if __name__ == "__main__":
     dump.main()

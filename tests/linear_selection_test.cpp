@@ -1,0 +1,41 @@
+#include <gtest/gtest.h>
+
+#include <set>
+#include <tuple>
+
+#include "kernels/cuda/linear_selection.h"
+#include "tests/operations/shapes.h"
+
+namespace mynah::tests {
+namespace {
+
+/// The cases of tests/operations/linear.cpp would prove little if they all ran the same kernel.
+TEST(LinearSelection, the_cases_reach_every_kernel) {
+  using kernels::cuda::choose_linear;
+  using kernels::cuda::LinearKernel;
+  using kernels::cuda::LinearProduct;
+  std::set<std::tuple<LinearProduct, LinearKernel, bool>> reached;
+  const auto add = [&](LinearProduct product, Index m, Index n, Index k) {
+    const auto choice = choose_linear(product, m, n, k);
+    reached.emplace(product, choice.kernel, choice.parts > 1);
+  };
+  std::vector<LinearCase> forward = linear_cases();
+  std::vector<LinearCase> backward = linear_cases();
+  for (const LinearCase& shape : forward_tile_cases()) forward.push_back(shape);
+  for (const LinearCase& shape : backward_tile_cases()) backward.push_back(shape);
+  for (const LinearCase& shape : forward) add(LinearProduct::forward, shape.rows, shape.outputs, shape.inputs);
+  for (const LinearCase& shape : backward) {
+    add(LinearProduct::input_gradient, shape.rows, shape.inputs, shape.outputs);
+    add(LinearProduct::weight_gradient, shape.outputs, shape.inputs, shape.rows);
+  }
+  for (const auto product : {LinearProduct::forward, LinearProduct::input_gradient, LinearProduct::weight_gradient}) {
+    for (const auto kernel : {LinearKernel::small, LinearKernel::medium, LinearKernel::large}) {
+      EXPECT_TRUE(reached.contains({product, kernel, false})) << static_cast<int>(product) << static_cast<int>(kernel);
+    }
+    EXPECT_TRUE(reached.contains({product, LinearKernel::small, true})) << static_cast<int>(product);
+  }
+  EXPECT_TRUE(reached.contains({LinearProduct::forward, LinearKernel::dot, false}));
+}
+
+}  // namespace
+}  // namespace mynah::tests

@@ -1,0 +1,130 @@
+// Gradient penalties, Hessian- and Gauss-Newton-vector products of whole networks beside PyTorch's double backward.
+
+#include "engine/second_order.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "engine/mlp.h"
+#include "engine/safetensors.h"
+#include "kernels/elementwise.h"
+#include "kernels/loss.h"
+#include "kernels/memory.h"
+#include "tests/every_device.h"
+#include "tests/network_values.h"
+
+namespace mynah::tests {
+namespace {
+
+constexpr double tolerance = 1e-4;
+
+struct Case {
+  Case(DeviceId device, const std::string& name_, kernels::Activation activation, std::vector<Index> sizes)
+      : stream(device),
+        dump(load_dump("second_order")),
+        name(name_ + "."),
+        network(stream, graph_of(activation, sizes)) {
+    for (const auto& tensor : network.parameters.tensors()) {
+      network.parameters.set(stream, tensor.name, dump.floats(name + "tensor." + tensor.name));
+    }
+    kernels::fill(stream, network.parameters.gradient(), 0.0f);
+  }
+  Graph graph_of(kernels::Activation activation, const std::vector<Index>& sizes) {
+    MlpOptions options;
+    options.hidden.assign(sizes.begin() + 1, sizes.end() - 1);
+    options.outputs = sizes.back();
+    options.activation = activation;
+    Graph graph;
+    input = graph.input(sizes.front());
+    output = add_mlp(graph, input, options);
+    return graph;
+  }
+  void expect_gradients(const std::string& kind) {
+    for (const auto& tensor : network.parameters.tensors()) {
+      const auto expected = dump.floats(name + kind + tensor.name);
+      EXPECT_LE(relative_difference(network.parameters.get_gradient(stream, tensor.name), expected), tolerance)
+          << name << kind << tensor.name;
+    }
+  }
+
+  Stream stream;
+  SafetensorsFile dump;
+  std::string name;
+  Value input, output;
+  Network network;
+};
+
+class SecondOrder : public EveryDevice {
+ protected:
+  void expect_gradient_penalty(const std::string& name, kernels::Activation activation, std::vector<Index> sizes) {
+    Case one(device_, name, activation, std::move(sizes));
+    const Index rows = one.dump.at(one.name + "rows").shape[0];
+    const GradientPenalty penalty(one.network, one.input, one.output, rows, {});
+    Buffer<double> sum(device_, 1);
+    sum.upload(one.stream, 0.0);
+    upload(one.stream, one.dump.floats(one.name + "rows"), penalty.rows());
+    penalty.add_gradient(one.stream, sum.view());
+    const double value = one.dump.floats(one.name + "penalty")[0];
+    EXPECT_NEAR(sum.download(one.stream)[0] / static_cast<double>(rows), value, tolerance * value);
+    EXPECT_LE(
+        relative_difference(download(one.stream, penalty.input_gradient()), one.dump.floats(one.name + "gradient")),
+        tolerance);
+    one.expect_gradients("grad.");
+  }
+
+  void expect_products(Case& one, const OutputLoss& loss, Index rows) {
+    Execution::Options options{rows, true};
+    options.parameter_tangents = true;
+    const Execution execution(one.network, {one.output}, options);
+    upload(one.stream, one.dump.floats(one.name + "x"), execution.value(one.input));
+    for (const auto& tensor : one.network.parameters.tensors()) {
+      const auto direction = one.dump.floats(one.name + "direction." + tensor.name);
+      kernels::copy_to_device(one.stream, execution.parameter_tangent().data + tensor.offset, direction.data(),
+                              direction.size() * sizeof(float));
+    }
+    add_hessian_vector_product(one.stream, execution, one.output, loss);
+    EXPECT_LE(
+        relative_difference(download(one.stream, execution.tangent(one.output)), one.dump.floats(one.name + "tangent")),
+        tolerance);
+    one.expect_gradients("hessian.");
+    kernels::fill(one.stream, one.network.parameters.gradient(), 0.0f);
+    add_gauss_newton_vector_product(one.stream, execution, one.output, loss);
+    one.expect_gradients("gauss_newton.");
+  }
+};
+
+TEST_P(SecondOrder, GradientPenaltyTanh) {
+  expect_gradient_penalty("gradient_penalty_tanh", kernels::Activation::tanh, {7, 16, 12, 1});
+}
+TEST_P(SecondOrder, GradientPenaltyLeakyRelu) {
+  expect_gradient_penalty("gradient_penalty_leaky_relu", kernels::Activation::leaky_relu, {11, 32, 32, 1});
+}
+TEST_P(SecondOrder, GradientPenaltyGelu) {
+  expect_gradient_penalty("gradient_penalty_gelu", kernels::Activation::gelu, {3, 8, 1});
+}
+
+TEST_P(SecondOrder, HessianOfMeanSquaredError) {
+  Case one(device_, "hessian_mse", kernels::Activation::softplus, {5, 12, 9, 3});
+  const Buffer<float> target(one.stream, std::span<const float>(one.dump.floats(one.name + "target")));
+  const Buffer<float> zeros(one.stream, std::span<const float>(std::vector<float>(17 * 3, 0.0f)));
+  OutputLoss loss;
+  loss.gradient = [&](Stream& stream, ConstMatrix output, Matrix gradient) {
+    kernels::mse_loss(stream, output, {target.data(), 17, 3}, {}, gradient);
+  };
+  // The loss is a square, so that its Hessian times ẏ is its gradient at ẏ for the target 0.
+  loss.curvature = [&](Stream& stream, ConstMatrix, ConstMatrix tangent, Matrix product) {
+    kernels::mse_loss(stream, tangent, {zeros.data(), 17, 3}, {}, product);
+  };
+  expect_products(one, loss, 17);
+}
+
+TEST_P(SecondOrder, APenaltyOfSeveralOutputsIsRefused) {
+  Case one(device_, "hessian_mse", kernels::Activation::softplus, {5, 12, 9, 3});
+  EXPECT_THROW(GradientPenalty(one.network, one.input, one.output, 4, {}), Error);
+}
+
+MYNAH_ON_EVERY_DEVICE(SecondOrder);
+
+}  // namespace
+}  // namespace mynah::tests
