@@ -3,114 +3,30 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <tuple>
 
 #include "kernels/activation.h"
-#include "kernels/eigen/vectorized/operations.h"
-#include "kernels/eigen/vectorized/views.h"
 #include "kernels/elementwise.h"
 #include "kernels/linear.h"
 #include "kernels/loss.h"
 #include "kernels/standardization.h"
-#include "tests/guarded.h"
+#include "tests/vectorized_fixture.h"
 
 namespace mynah {
 namespace {
 
 using kernels::Activation;
-using kernels::eigen::vectorized::LinearSizes;
-using kernels::eigen::vectorized::Operations;
-using kernels::eigen::vectorized::Rows;
-using kernels::eigen::vectorized::rows_of;
-using tests::GuardedMatrix;
+using kernels::linear_backward;
+using kernels::linear_forward;
+using kernels::Precision;
+using tests::Doubles;
+using tests::Floats;
 using tests::normalized_squared_error;
-namespace vectorized = kernels::eigen::vectorized;
+using tests::Rows;
+using tests::rows_of;
+using tests::Vectorized;
+using tests::vectorized::LinearSizes;
+namespace vectorized = tests::vectorized;
 namespace eigen = kernels::eigen;
-
-constexpr double tolerance = 1e-10;  // of the normalised mean squared error
-
-using Floats = GuardedMatrix<float>;
-using Doubles = GuardedMatrix<double>;
-
-struct Shape {
-  Index rows, inputs, outputs, padding;
-};
-
-std::ostream& operator<<(std::ostream& out, const Shape& shape) {
-  return out << shape.rows << "x" << shape.inputs << "x" << shape.outputs << "+" << shape.padding;
-}
-
-const Shape shapes[] = {
-    {1, 18, 37, 0},    {1, 24, 64, 0},   {1, 27, 256, 0},    {1, 31, 16, 0},   {1, 1, 1, 0},      {1, 17, 256, 0},
-    {1, 256, 6, 0},    {1, 3, 15, 1},    {1, 16, 16, 0},     {1, 33, 17, 2},   {1, 300, 129, 0},  {1, 0, 5, 0},
-    {2, 17, 256, 0},   {3, 5, 7, 1},     {4, 64, 64, 0},     {5, 0, 4, 2},     {6, 1, 40, 0},     {7, 31, 8, 3},
-    {8, 8, 8, 0},      {9, 15, 16, 0},   {14, 32, 32, 0},    {15, 33, 31, 1},  {16, 16, 16, 0},   {17, 17, 17, 5},
-    {31, 2, 33, 0},    {32, 17, 256, 0}, {32, 256, 6, 0},    {33, 17, 256, 7}, {33, 256, 6, 1},   {40, 48, 1, 0},
-    {64, 4, 2, 0},     {65, 11, 3, 0},   {100, 100, 100, 0}, {128, 18, 70, 1}, {13, 512, 24, 0},  {29, 257, 19, 0},
-    {30, 530, 520, 0}, {57, 600, 34, 4}, {256, 11, 256, 0},  {256, 256, 3, 0}, {256, 64, 256, 0}, {113, 127, 1030, 0},
-    {300, 20, 300, 1}, {513, 19, 65, 0}, {600, 35, 18, 0},   {16, 1024, 8, 0}, {8, 1025, 1, 3},   {34, 1, 1, 0},
-    {70, 258, 516, 2},
-};
-
-std::vector<const Operations*> runnable_operations() {
-  std::vector<const Operations*> all{&vectorized::generic_operations};
-#if defined(__x86_64__)
-  all.push_back(&vectorized::avx2_operations);
-  all.push_back(&vectorized::avx512_operations);
-#endif
-  std::erase_if(all, [](const Operations* one) { return !vectorized::processor_runs(*one); });
-  return all;
-}
-
-class Vectorized : public ::testing::TestWithParam<const Operations*> {
- protected:
-  const Operations& operations() const { return *GetParam(); }
-  Shape shape() const { return shape_; }
-
-  template <class Check>
-  void for_every_shape(const Check& check) {
-    for (const Shape& one : shapes) {
-      shape_ = one;
-      SCOPED_TRACE(::testing::Message() << "shape " << one);
-      check();
-      if (HasFatalFailure()) return;
-    }
-  }
-
-  /// Poisoned, guarded, its rows padded, and begun away from any alignment but that of a float.
-  Floats matrix(Index rows, Index columns) {
-    offset_ = (offset_ + 5) % 16;
-    return Floats(rows, columns, shape().padding, offset_);
-  }
-  Floats row(Index columns) {
-    offset_ = (offset_ + 3) % 16;
-    return Floats(1, columns, 0, offset_);
-  }
-  Floats random(Index rows, Index columns) { return matrix(rows, columns).randomize(generator_); }
-  static Doubles exact(const Floats& values) { return Doubles(values.rows(), values.columns()).assign(values); }
-
-  float* scratch(std::int64_t floats) {
-    // Guarded as well: nothing may be written behind what was asked for.
-    scratch_.assign(static_cast<std::size_t>(floats) + 64, 777.0f);
-    auto* begin = scratch_.data();
-    while (reinterpret_cast<std::uintptr_t>(begin) % 64 != 0) ++begin;
-    scratch_end_ = begin + floats;
-    return begin;
-  }
-  bool scratch_guard_intact() const {
-    for (const float* p = scratch_end_; p < scratch_.data() + scratch_.size(); ++p) {
-      if (*p != 777.0f) return false;
-    }
-    return true;
-  }
-
-  Shape shape_{};
-  Stream stream_{DeviceId{}};
-  std::mt19937 generator_{3};
-  Index offset_ = 0;
-  std::vector<float> scratch_;
-  const float* scratch_end_ = nullptr;
-};
 
 TEST_P(Vectorized, LinearForward) {
   for_every_shape([&] {
@@ -192,15 +108,6 @@ TEST_P(Vectorized, Elementwise) {
     y = Floats(y).assign(other);
     operations().add(rows, columns, rows_of(x.constant()), rows_of(y.view()));
     expect_each([](float value, float before) { return value + before; });
-    operations().relu(rows, columns, rows_of(x.constant()), rows_of(y.view()));
-    expect_each([](float value, float) { return value > 0 ? value : 0.0f; });
-    operations().relu_backward(rows, columns, rows_of(x.constant()), rows_of(other.constant()), rows_of(y.view()));
-    expect_each([](float value, float gradient) { return value > 0 ? gradient : 0.0f; });
-    // In place.
-    y = Floats(y).assign(other);
-    operations().relu_backward(rows, columns, rows_of(x.constant()), rows_of(y.constant()), rows_of(y.view()));
-    expect_each([](float value, float gradient) { return value > 0 ? gradient : 0.0f; });
-
     Floats filled = row(rows * columns);
     operations().fill(rows * columns, filled.vector().data, 2.5f);
     for (Index i = 0; i < rows * columns; ++i) ASSERT_EQ(filled.at(0, i), 2.5f);
@@ -313,10 +220,7 @@ TEST_P(Vectorized, NotANumberStays) {
     [[maybe_unused]] const Index rows = shape().rows, columns = shape().outputs, padding = shape().padding;
     if (rows * columns == 0) return;
     const float nan = std::numeric_limits<float>::quiet_NaN();
-    Floats x = random(rows, columns), y = matrix(rows, columns);
-    x.at(rows - 1, columns - 1) = nan;
-    operations().relu(rows, columns, rows_of(x.constant()), rows_of(y.view()));
-    EXPECT_TRUE(std::isnan(y.at(rows - 1, columns - 1)));
+    Floats y = matrix(rows, columns);
     Floats bias = row(columns).set(nan);
     Floats input = random(rows, 3), w = random(columns, 3);
     const LinearSizes sizes{rows, 3, columns};
@@ -326,13 +230,8 @@ TEST_P(Vectorized, NotANumberStays) {
   });
 }
 
-std::string name_of(const ::testing::TestParamInfo<const Operations*>& info) {
-  std::string name = info.param->name;
-  std::erase(name, '-');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(RaggedShapes, Vectorized, ::testing::ValuesIn(runnable_operations()), name_of);
+INSTANTIATE_TEST_SUITE_P(RaggedShapes, Vectorized, ::testing::ValuesIn(tests::runnable_operations()),
+                         tests::name_of_instruction_set);
 
 }  // namespace
 }  // namespace mynah

@@ -28,6 +28,45 @@ void map_backward(Activation activation, MatrixView<const Scalar> operand, Matri
   });
 }
 
+template <class Scalar>
+void map_tangent_backward(Activation activation, MatrixView<const Scalar> operand, MatrixView<const Scalar> x_tangent,
+                          MatrixView<Scalar> y_gradient, MatrixView<Scalar> tangent_gradient) {
+  const auto p = static_cast<Scalar>(activation.parameter());
+  visit_activation(activation.kind(), [&](auto function) {
+    using Function = decltype(function);
+    for (Index m = 0; m < operand.rows; ++m) {
+      const auto kept = map(operand.row(m)).array();
+      auto g = map(y_gradient.row(m)).array();
+      auto u = map(tangent_gradient.row(m)).array();
+      const auto tangent = map(x_tangent.row(m)).array();
+      for (Index c = 0; c < operand.columns; ++c) {
+        g[c] = Function::gradient(kept[c], g[c], p) + Function::second_derivative(kept[c], p) * tangent[c] * u[c];
+        u[c] = Function::gradient(kept[c], u[c], p);
+      }
+    }
+  });
+}
+
+/// The vectorised operations of a kind: the member of vectorized::Activations that bears its name. Null: there is none.
+template <class Table>
+const vectorized::ActivationOperations* vectorized_operations(const Table& table, Activation::Kind kind) {
+  switch (kind) {
+#define MYNAH_CASE(name, type)              \
+  case Activation::name:                    \
+    if constexpr (requires { table.name; }) \
+      return &table.name;                   \
+    else                                    \
+      return nullptr;
+    MYNAH_ACTIVATIONS(MYNAH_CASE)
+#undef MYNAH_CASE
+  }
+  return nullptr;
+}
+
+const vectorized::ActivationOperations* vectorized_operations(Activation activation) {
+  return vectorized_operations(vectorized::operations().activations, activation.kind());
+}
+
 }  // namespace
 
 template <class Scalar>
@@ -45,42 +84,39 @@ template <class Scalar>
 void activation_tangent_backward(Stream&, Activation activation, ConstMatrixOf<Scalar> operand,
                                  ConstMatrixOf<Scalar> x_tangent, MatrixOf<Scalar> y_gradient,
                                  MatrixOf<Scalar> tangent_gradient) {
-  const auto p = static_cast<Scalar>(activation.parameter());
-  visit_activation(activation.kind(), [&](auto function) {
-    using Function = decltype(function);
-    for (Index m = 0; m < operand.rows; ++m) {
-      const auto kept = map(operand.row(m)).array();
-      auto g = map(y_gradient.row(m)).array();
-      auto u = map(tangent_gradient.row(m)).array();
-      const auto tangent = map(x_tangent.row(m)).array();
-      for (Index c = 0; c < operand.columns; ++c) {
-        g[c] = Function::gradient(kept[c], g[c], p) + Function::second_derivative(kept[c], p) * tangent[c] * u[c];
-        u[c] = Function::gradient(kept[c], u[c], p);
-      }
-    }
-  });
+  map_tangent_backward<Scalar>(activation, operand, x_tangent, y_gradient, tangent_gradient);
 }
 
 template <>
 void activation_forward<float>(Stream&, Activation activation, ConstMatrix x, Matrix y) {
   using namespace vectorized;
-  if (activation == Activation::none) return operations().copy(x.rows, x.columns, rows_of(x), rows_of(y));
-  if (activation == Activation::relu) return operations().relu(x.rows, x.columns, rows_of(x), rows_of(y));
-  map_forward<float>(activation, x, y);
+  const ActivationOperations* use = vectorized_operations(activation);
+  if (use == nullptr) return map_forward<float>(activation, x, y);
+  use->forward(activation.parameter(), x.rows, x.columns, rows_of(x), rows_of(y));
 }
 
 template <>
 void activation_backward<float>(Stream&, Activation activation, ConstMatrix operand, ConstMatrix dy, Matrix dx) {
   using namespace vectorized;
-  if (activation == Activation::none) return operations().copy(dy.rows, dy.columns, rows_of(dy), rows_of(dx));
-  if (activation == Activation::relu) {
-    return operations().relu_backward(dy.rows, dy.columns, rows_of(operand), rows_of(dy), rows_of(dx));
+  const ActivationOperations* use = vectorized_operations(activation);
+  if (use == nullptr) return map_backward<float>(activation, operand, dy, dx);
+  use->backward(activation.parameter(), dy.rows, dy.columns, rows_of(operand), rows_of(dy), rows_of(dx));
+}
+
+template <>
+void activation_tangent_backward<float>(Stream&, Activation activation, ConstMatrix operand, ConstMatrix x_tangent,
+                                        Matrix y_gradient, Matrix tangent_gradient) {
+  using namespace vectorized;
+  const ActivationOperations* use = vectorized_operations(activation);
+  if (use == nullptr) {
+    return map_tangent_backward<float>(activation, operand, x_tangent, y_gradient, tangent_gradient);
   }
-  map_backward<float>(activation, operand, dy, dx);
+  use->tangent_backward(activation.parameter(), operand.rows, operand.columns, rows_of(operand), rows_of(x_tangent),
+                        rows_of(y_gradient), rows_of(tangent_gradient));
 }
 
 MYNAH_FOR_DOUBLE(activation_forward)
 MYNAH_FOR_DOUBLE(activation_backward)
-MYNAH_FOR_FLOAT_AND_DOUBLE(activation_tangent_backward)
+MYNAH_FOR_DOUBLE(activation_tangent_backward)
 
 }  // namespace mynah::kernels::eigen

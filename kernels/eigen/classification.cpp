@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -76,10 +77,27 @@ class Comparison {
   double divisor_;
 };
 
+/// The same where nothing is smoothed, through the vectorised softmax.
+double sharp_cross_entropy_of_row(const Comparison<float>& comparison, ConstVector logits, Index m, Index label,
+                                  Vector gradient) {
+  const float of_label = logits.data[label];  // read before: gradient may be logits
+  const float all = comparison.sum(label);
+  const double weight = comparison.weight(m);
+  const auto scale = static_cast<float>(weight * comparison.share());
+  const auto row = vectorized::operations().softmax_row(logits.size, logits.data, scale * all, gradient.data);
+  if (gradient.data != nullptr) gradient.data[label] -= scale * comparison.compared(label);
+  if (all == 0.0f) return 0.0;  // a class of weight 0 may have a logit of minus infinity
+  const double at_label = static_cast<double>(of_label) - static_cast<double>(row.largest);
+  return weight * static_cast<double>(all) * (std::log(static_cast<double>(row.sum)) - at_label);
+}
+
 /// The loss of row m, times w_m.
 template <class Scalar>
 double cross_entropy_of_row(const Comparison<Scalar>& comparison, VectorView<const Scalar> logits, Index m, Index label,
                             VectorView<Scalar> gradient) {
+  if constexpr (std::is_same_v<Scalar, float>) {
+    if (!comparison.is_smoothed()) return sharp_cross_entropy_of_row(comparison, logits, m, label, gradient);
+  }
   const auto l = map(logits).array();
   const Scalar largest = l.maxCoeff();
   // In double: the difference of two floats may be too large for a float.

@@ -1,6 +1,10 @@
 #pragma once
 
+#include "kernels/eigen/vectorized/activations.h"
+#include "kernels/eigen/vectorized/gru.h"
+#include "kernels/eigen/vectorized/layer_norm.h"
 #include "kernels/eigen/vectorized/linear.h"
+#include "kernels/eigen/vectorized/softmax.h"
 #include "kernels/eigen/vectorized/training.h"
 
 namespace mynah::kernels::eigen::vectorized {
@@ -17,14 +21,19 @@ constexpr Operations all_operations(const char* name) {
           fill,
           copy,
           add,
-          relu,
-          relu_backward,
+          exp,
           standardize,
           standardize_backward,
           unstandardize,
           unstandardize_backward,
           gather_rows,
-          squared_error};
+          squared_error,
+          softmax_row,
+          layer_norm_forward,
+          layer_norm_backward,
+          gru_gates_forward,
+          gru_gates_backward,
+          all_activations()};
 }
 
 }  // namespace

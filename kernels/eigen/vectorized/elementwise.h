@@ -59,14 +59,6 @@ void add(Size rows, Size columns, ConstRows x, Rows y) {
   map_rows(rows, columns, x, ConstRows{y.data, y.stride}, y, [](Vec one, Vec other) { return other + one; });
 }
 
-void relu(Size rows, Size columns, ConstRows x, Rows y) {
-  map_rows(rows, columns, x, y, [](Vec value) { return rectified(value); });
-}
-
-void relu_backward(Size rows, Size columns, ConstRows y, ConstRows dy, Rows dx) {
-  map_rows(rows, columns, y, dy, dx, [](Vec output, Vec gradient) { return output > Vec{} ? gradient : Vec{}; });
-}
-
 /// y = f(x, p, q) over rows, with p and q per column.
 template <class Function>
 MYNAH_INLINE void map_columns(Size rows, Size columns, ConstRows x, const float* p, const float* q, Rows y,

@@ -23,6 +23,10 @@ struct LinearSizes {
   std::int64_t rows, inputs, outputs;
 };
 
+struct GroupSizes {
+  std::int64_t rows, groups, size;
+};
+
 /// The coefficients of one step of Adam, computed in double and rounded once.
 struct AdamCoefficients {
   float beta1, beta2;  ///< What is kept of the moments,
@@ -32,6 +36,25 @@ struct AdamCoefficients {
   float epsilon;
   float decay;  ///< Added to the gradient, times the parameter.
   float keep;   ///< What decoupled decay leaves of a parameter.
+};
+
+/// One activation; the contracts are those of kernels/activation.h.
+struct ActivationOperations {
+  void (*forward)(float parameter, std::int64_t rows, std::int64_t columns, ConstRows x, Rows y);
+  void (*backward)(float parameter, std::int64_t rows, std::int64_t columns, ConstRows operand, ConstRows dy, Rows dx);
+  void (*tangent_backward)(float parameter, std::int64_t rows, std::int64_t columns, ConstRows operand,
+                           ConstRows x_tangent, Rows y_gradient, Rows tangent_gradient);
+};
+
+/// Those that have a vectorised version, each under the name of its kind: kernels/eigen/activation.cpp finds them by
+/// it, and computes a kind that is not here one element after another.
+struct Activations {
+  ActivationOperations none, relu, leaky_relu, tanh, sigmoid, elu, gelu, silu, softplus;
+};
+
+/// Σ exp(x - largest) over one row.
+struct RowExponentials {
+  float largest, sum;
 };
 
 /// The contracts are those of the operations of the same name in kernels/*.h; scratch is aligned to 256 bytes.
@@ -54,8 +77,7 @@ struct Operations {
   void (*fill)(std::int64_t n, float* x, float value);
   void (*copy)(std::int64_t rows, std::int64_t columns, ConstRows x, Rows y);
   void (*add)(std::int64_t rows, std::int64_t columns, ConstRows x, Rows y);
-  void (*relu)(std::int64_t rows, std::int64_t columns, ConstRows x, Rows y);
-  void (*relu_backward)(std::int64_t rows, std::int64_t columns, ConstRows y, ConstRows dy, Rows dx);
+  void (*exp)(std::int64_t rows, std::int64_t columns, ConstRows x, Rows y);
   void (*standardize)(std::int64_t rows, std::int64_t columns, ConstRows x, const float* mean, const float* deviation,
                       Rows y);
   void (*standardize_backward)(std::int64_t rows, std::int64_t columns, ConstRows dy, const float* deviation, Rows dx);
@@ -68,6 +90,25 @@ struct Operations {
   /// Σ (prediction - target)²; gradient, unless its data is null, becomes scale (prediction - target).
   double (*squared_error)(std::int64_t rows, std::int64_t columns, ConstRows prediction, ConstRows target, float scale,
                           Rows gradient);
+  /// One row, of at least one column: y = scale softmax(x), which may be x itself, or null. ln softmax(x)_c is
+  /// x_c - largest - ln sum.
+  RowExponentials (*softmax_row)(std::int64_t columns, const float* x, float scale, float* y);
+
+  /// Of groups [rows, groups * size] each: see kernels/layer_norm.h.
+  void (*layer_norm_forward)(const GroupSizes&, ConstRows x, const float* w, const float* b, float epsilon, Rows y,
+                             float* mean, float* reciprocal_deviation);
+  /// dx.data may be null; dw and db may be null together.
+  void (*layer_norm_backward)(const GroupSizes&, ConstRows x, const float* w, const float* mean,
+                              const float* reciprocal_deviation, ConstRows dy, Rows dx, float* dw, float* db);
+
+  /// One step of a gated recurrent unit: see kernels/gru.h. `gates` are rows of r | z | q | n.
+  void (*gru_gates_forward)(std::int64_t rows, std::int64_t hidden, ConstRows state_projection, ConstRows state,
+                            Rows gates, Rows next_state);
+  /// state_gradient.data may be null. add: to what it holds.
+  void (*gru_gates_backward)(std::int64_t rows, std::int64_t hidden, ConstRows gates, ConstRows state,
+                             ConstRows next_state_gradient, bool add, Rows gate_gradients, Rows state_gradient);
+
+  Activations activations;
 };
 
 extern const Operations generic_operations;

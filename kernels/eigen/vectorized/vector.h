@@ -57,6 +57,10 @@ MYNAH_INLINE Vec broadcast(float value) {
 MYNAH_INLINE Vec square_root(Vec x) {
   return _mm512_maskz_sqrt_ps(0xffff, x);  // (GCC 12 warns of the header behind _mm512_sqrt_ps.)
 }
+/// x in the first lanes, y in the others.
+MYNAH_INLINE Vec select(First first, Vec x, Vec y) {
+  return _mm512_mask_blend_ps(first.mask, y, x);
+}
 
 #elif defined(__AVX2__)
 
@@ -77,6 +81,9 @@ MYNAH_INLINE Vec broadcast(float value) {
 }
 MYNAH_INLINE Vec square_root(Vec x) {
   return _mm256_sqrt_ps(x);
+}
+MYNAH_INLINE Vec select(First first, Vec x, Vec y) {
+  return _mm256_blendv_ps(y, x, _mm256_castsi256_ps(first.mask));
 }
 
 #else
@@ -99,6 +106,10 @@ MYNAH_INLINE Vec broadcast(float value) {
 MYNAH_INLINE Vec square_root(Vec x) {
   for (int i = 0; i < lanes; ++i) x[i] = __builtin_sqrtf(x[i]);
   return x;
+}
+MYNAH_INLINE Vec select(First first, Vec x, Vec y) {
+  for (Size i = 0; i < first.count; ++i) y[i] = x[i];
+  return y;
 }
 
 #endif
