@@ -22,7 +22,7 @@ class TrainingPlan {
  public:
   struct Options {
     Index batch_size = 32;
-    LossOptions loss;        ///< mse by default.
+    LossOptions loss = {};   ///< mse by default.
     std::uint64_t seed = 0;  ///< Of the permutations.
     bool record = true;      ///< On CUDA: replay a recording instead of launching one by one.
   };
