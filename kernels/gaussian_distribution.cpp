@@ -6,7 +6,8 @@ namespace mynah::kernels {
 template <class Scalar>
 void gaussian_sample(Stream& stream, RandomKey key, const Index* step, GaussianView<const Scalar> distribution,
                      MatrixOf<Scalar> noise, MatrixOf<Scalar> action) {
-  require(fits(distribution, action.rows, action.columns) && can_be_drawn(action), "gaussian_sample", gaussian_shapes);
+  require(fits(distribution, action.rows, action.columns), "gaussian_sample", gaussian_shapes);
+  require_that_it_can_be_drawn("gaussian_sample", action);
   require(same_shape(noise, action), "gaussian_sample", "noise and action [rows, n]");
   if (action.empty()) return;
   MYNAH_CALL_TWIN(gaussian_sample, stream, key, step, distribution, noise, action);

@@ -61,8 +61,8 @@ void gaussian_entropy_backward(Stream& stream, ConstVectorOf<Scalar> gradient, M
 
 /// out_r = KL(p ‖ q) = Σ_c (-d + (exp(2d) - 1)/2 + t²/2),  d = log σ_p - log σ_q,  t = (mean_p - mean_q)/σ_q
 ///
-/// Written with expm1, so that it is exact where p and q are close. It is also the divergence of two Gaussians squashed
-/// by the same tanh, since a bijection does not change it.
+/// Where p and q are close, as those of two successive policies are, nothing is lost by cancellation. It is also the
+/// divergence of two Gaussians squashed by the same tanh, since a bijection does not change it.
 template <class Scalar = float>
 void gaussian_kl_divergence(Stream& stream, GaussianView<const Scalar> p, GaussianView<const Scalar> q,
                             VectorOf<Scalar> out);

@@ -23,13 +23,13 @@ bool are_gradients_of(const GaussianView<T>& gradients, const GaussianView<U>& p
   return is_gradient_of(gradients.mean, parameters.mean) && is_gradient_of(gradients.log_std, parameters.log_std);
 }
 
-/// Random numbers are numbered by words of 32 bits, four a block.
+/// Blocks of four random words are numbered with 32 bits.
 template <class T>
-bool can_be_drawn(MatrixView<T> noise) {
-  return noise.columns == 0 || noise.rows <= (Index{1} << 34) / noise.columns;
+void require_that_it_can_be_drawn(const char* operation, MatrixView<T> noise) {
+  require(noise.columns == 0 || noise.rows <= (Index{1} << 34) / noise.columns, operation, "at most 2^34 elements");
 }
 
-constexpr const char* gaussian_shapes = "mean [rows, n] and log_std [rows, n] or [1, n], 2^34 elements at most";
+constexpr const char* gaussian_shapes = "mean [rows, n] and log_std [rows, n] or [1, n]";
 constexpr const char* gaussian_gradient_shapes = "gradients of the shapes of their parameters, or empty";
 
 }  // namespace mynah::kernels

@@ -142,9 +142,10 @@ struct KlDivergence {
   MYNAH_TERM Scalar operator()(Index row, Index column) const {
     using std::expm1;
     const Scalar q_log = at(q_log_std, row, column);
-    const Scalar d = at(p_log_std, row, column) - q_log;
     const Scalar t = standardized(at(p_mean, row, column), at(q_mean, row, column), q_log).z;
-    return Scalar(0.5) * (expm1(Scalar(2) * d) + t * t) - d;
+    // In double, since of two numbers of the size of d only d² is left.
+    const double d = static_cast<double>(at(p_log_std, row, column)) - static_cast<double>(q_log);
+    return static_cast<Scalar>(0.5 * expm1(2.0 * d) - d) + Scalar(0.5) * t * t;
   }
 };
 

@@ -9,7 +9,8 @@ void squashed_gaussian_sample(Stream& stream, RandomKey key, const Index* step, 
                               MatrixOf<Scalar> noise, MatrixOf<Scalar> pre_tanh, MatrixOf<Scalar> action,
                               VectorOf<Scalar> log_probability) {
   const char* const name = "squashed_gaussian_sample";
-  require(fits(distribution, action.rows, action.columns) && can_be_drawn(action), name, gaussian_shapes);
+  require(fits(distribution, action.rows, action.columns), name, gaussian_shapes);
+  require_that_it_can_be_drawn(name, action);
   require(same_shape(noise, action) && same_shape(pre_tanh, action), name, "noise, pre_tanh and action [rows, n]");
   require(log_probability.data == nullptr || log_probability.size == action.rows, name,
           "log_probability [rows], or empty");

@@ -7,8 +7,8 @@
 namespace mynah::kernels::cuda {
 
 /// A policy has a few actions and a batch of thousands of rows at most, so these kernels are limited by the latency of
-/// their launch and of the exponentials, not by memory: no 128-bit accesses, and each operation is one kernel, two
-/// where rows share a parameter.
+/// their launch and of the exponentials, not by memory: hence no 128-bit accesses, and few launches, one for most
+/// operations.
 
 template <class Draw>
 struct SingleElements {

@@ -14,9 +14,10 @@ void gaussian_sample(Stream&, RandomKey key, const Index* step, GaussianView<con
 }
 
 template <class Scalar>
-void gaussian_sample_backward(Stream&, ConstMatrixOf<Scalar> noise, ConstMatrixOf<Scalar> log_std,
+void gaussian_sample_backward(Stream& stream, ConstMatrixOf<Scalar> noise, ConstMatrixOf<Scalar> log_std,
                               ConstMatrixOf<Scalar> action_gradient, GaussianView<Scalar> gradients) {
-  add_derivatives(noise.rows, noise.columns, gaussian_terms::SampleDerivatives<Scalar>{noise, log_std, action_gradient},
+  add_derivatives(stream, noise.rows, noise.columns,
+                  gaussian_terms::SampleDerivatives<Scalar>{noise, log_std, action_gradient},
                   Targets<Scalar, 2>{{gradients.mean, gradients.log_std}});
 }
 
@@ -28,11 +29,11 @@ void gaussian_log_probability(Stream&, ConstMatrixOf<Scalar> action, GaussianVie
 }
 
 template <class Scalar>
-void gaussian_log_probability_backward(Stream&, ConstMatrixOf<Scalar> action, GaussianView<const Scalar> distribution,
-                                       ConstVectorOf<Scalar> gradient, MatrixOf<Scalar> action_gradient,
-                                       GaussianView<Scalar> gradients) {
+void gaussian_log_probability_backward(Stream& stream, ConstMatrixOf<Scalar> action,
+                                       GaussianView<const Scalar> distribution, ConstVectorOf<Scalar> gradient,
+                                       MatrixOf<Scalar> action_gradient, GaussianView<Scalar> gradients) {
   add_derivatives(
-      action.rows, action.columns,
+      stream, action.rows, action.columns,
       gaussian_terms::LogProbabilityDerivatives<Scalar>{action, distribution.mean, distribution.log_std, gradient},
       Targets<Scalar, 3>{{action_gradient, gradients.mean, gradients.log_std}});
 }
@@ -43,8 +44,8 @@ void gaussian_entropy(Stream&, ConstMatrixOf<Scalar> log_std, VectorOf<Scalar> o
 }
 
 template <class Scalar>
-void gaussian_entropy_backward(Stream&, ConstVectorOf<Scalar> gradient, MatrixOf<Scalar> log_std_gradient) {
-  add_derivatives(gradient.size, log_std_gradient.columns, gaussian_terms::EntropyDerivatives<Scalar>{gradient},
+void gaussian_entropy_backward(Stream& stream, ConstVectorOf<Scalar> gradient, MatrixOf<Scalar> log_std_gradient) {
+  add_derivatives(stream, gradient.size, log_std_gradient.columns, gaussian_terms::EntropyDerivatives<Scalar>{gradient},
                   Targets<Scalar, 1>{{log_std_gradient}});
 }
 
@@ -54,19 +55,19 @@ void gaussian_kl_divergence(Stream&, GaussianView<const Scalar> p, GaussianView<
 }
 
 template <class Scalar>
-void gaussian_kl_divergence_backward(Stream&, GaussianView<const Scalar> p, GaussianView<const Scalar> q,
+void gaussian_kl_divergence_backward(Stream& stream, GaussianView<const Scalar> p, GaussianView<const Scalar> q,
                                      ConstVectorOf<Scalar> gradient, GaussianView<Scalar> p_gradients,
                                      GaussianView<Scalar> q_gradients) {
-  add_derivatives(p.mean.rows, p.mean.columns,
+  add_derivatives(stream, p.mean.rows, p.mean.columns,
                   gaussian_terms::KlDivergenceDerivatives<Scalar>{p.mean, p.log_std, q.mean, q.log_std, gradient},
                   Targets<Scalar, 4>{{p_gradients.mean, p_gradients.log_std, q_gradients.mean, q_gradients.log_std}});
 }
 
 template <class Scalar>
-void gaussian_fisher_product(Stream&, ConstMatrixOf<Scalar> log_std, GaussianView<const Scalar> tangents, Index rows,
-                             float scale, GaussianView<Scalar> products) {
+void gaussian_fisher_product(Stream& stream, ConstMatrixOf<Scalar> log_std, GaussianView<const Scalar> tangents,
+                             Index rows, float scale, GaussianView<Scalar> products) {
   add_derivatives(
-      rows, log_std.columns,
+      stream, rows, log_std.columns,
       gaussian_terms::FisherProduct<Scalar>{log_std, tangents.mean, tangents.log_std, static_cast<Scalar>(scale)},
       Targets<Scalar, 2>{{products.mean, products.log_std}});
 }

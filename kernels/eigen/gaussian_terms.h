@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/gaussian_terms.h"
+#include "kernels/stream.h"
 
 namespace mynah::kernels::eigen {
 
@@ -24,20 +27,26 @@ void add_up_rows(Index columns, const Term& term, VectorView<Scalar> out) {
 
 /// target_i(m, c) += term(m, c).of[i]; over all rows, in double, where rows share a target. Empty targets are left out.
 template <class Scalar, int count, class Term>
-void add_derivatives(Index rows, Index columns, const Term& term,
+void add_derivatives(Stream& stream, Index rows, Index columns, const Term& term,
                      const gaussian_terms::Targets<Scalar, count>& targets) {
+  auto* const sums = static_cast<double*>(stream.scratch(static_cast<std::size_t>(count * columns) * sizeof(double)));
+  std::fill(sums, sums + count * columns, 0.0);
+  for_each_element(rows, columns, [&](Index m, Index c) {
+    const auto derivatives = term(m, c);
+    for (int i = 0; i < count; ++i) {
+      const MatrixView<Scalar>& target = targets.of[i];
+      if (gaussian_terms::is_shared(target, rows)) {
+        sums[i * columns + c] += static_cast<double>(derivatives.of[i]);
+      } else if (target.data != nullptr) {
+        target.data[m * target.stride + c] += derivatives.of[i];
+      }
+    }
+  });
   for (int i = 0; i < count; ++i) {
     const MatrixView<Scalar>& target = targets.of[i];
-    if (target.data == nullptr) continue;
-    if (!gaussian_terms::is_shared(target, rows)) {
-      for_each_element(rows, columns,
-                       [&](Index m, Index c) { target.data[m * target.stride + c] += term(m, c).of[i]; });
-      continue;
-    }
+    if (!gaussian_terms::is_shared(target, rows)) continue;
     for (Index c = 0; c < columns; ++c) {
-      double sum = static_cast<double>(target.data[c]);
-      for (Index m = 0; m < rows; ++m) sum += static_cast<double>(term(m, c).of[i]);
-      target.data[c] = static_cast<Scalar>(sum);
+      target.data[c] = static_cast<Scalar>(static_cast<double>(target.data[c]) + sums[i * columns + c]);
     }
   }
 }

@@ -18,10 +18,10 @@ void squashed_gaussian_sample(Stream&, RandomKey key, const Index* step, Gaussia
 }
 
 template <class Scalar>
-void squashed_gaussian_sample_backward(Stream&, ConstMatrixOf<Scalar> noise, ConstMatrixOf<Scalar> pre_tanh,
+void squashed_gaussian_sample_backward(Stream& stream, ConstMatrixOf<Scalar> noise, ConstMatrixOf<Scalar> pre_tanh,
                                        ConstMatrixOf<Scalar> log_std, ConstMatrixOf<Scalar> action_gradient,
                                        ConstVectorOf<Scalar> log_probability_gradient, GaussianView<Scalar> gradients) {
-  add_derivatives(noise.rows, noise.columns,
+  add_derivatives(stream, noise.rows, noise.columns,
                   gaussian_terms::SquashedSampleDerivatives<Scalar>{noise, pre_tanh, log_std, action_gradient,
                                                                     log_probability_gradient},
                   Targets<Scalar, 2>{{gradients.mean, gradients.log_std}});
@@ -40,10 +40,10 @@ void squashed_gaussian_log_probability(Stream&, ConstMatrixOf<Scalar> pre_tanh, 
 }
 
 template <class Scalar>
-void squashed_gaussian_log_probability_backward(Stream&, ConstMatrixOf<Scalar> pre_tanh,
+void squashed_gaussian_log_probability_backward(Stream& stream, ConstMatrixOf<Scalar> pre_tanh,
                                                 GaussianView<const Scalar> distribution, ConstVectorOf<Scalar> gradient,
                                                 MatrixOf<Scalar> pre_tanh_gradient, GaussianView<Scalar> gradients) {
-  add_derivatives(pre_tanh.rows, pre_tanh.columns,
+  add_derivatives(stream, pre_tanh.rows, pre_tanh.columns,
                   gaussian_terms::SquashedLogProbabilityDerivatives<Scalar>{
                       {pre_tanh, distribution.mean, distribution.log_std, gradient}},
                   Targets<Scalar, 3>{{pre_tanh_gradient, gradients.mean, gradients.log_std}});
