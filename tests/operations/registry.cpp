@@ -34,8 +34,13 @@ Family::Family(std::string name, const std::function<void(Family&)>& fill) : nam
 
 void Family::operation(const std::string& operation, const std::string& shape, std::function<void(Parity&)> describe,
                        kernels::Precision precision) {
-  registry().checks.push_back({Aspect::speed, {operation}, shape, precision, describe, {}});
+  speed(operation, shape, describe, precision);
   parity(operation, shape, std::move(describe), precision);
+}
+
+void Family::speed(const std::string& operation, const std::string& shape, std::function<void(Parity&)> describe,
+                   kernels::Precision precision) {
+  registry().checks.push_back({Aspect::speed, {operation}, shape, precision, std::move(describe), {}});
 }
 
 void Family::parity(const std::string& operation, const std::string& shape, std::function<void(Parity&)> describe,

@@ -57,6 +57,9 @@ class Family {
   /// The same for parity alone: odd arguments that are not worth timing.
   void parity(const std::string& operation, const std::string& shape, std::function<void(Parity&)> describe,
               kernels::Precision precision = kernels::Precision::float32);
+  /// The same for speed alone: sizes that users have and an emulated device has no time for.
+  void speed(const std::string& operation, const std::string& shape, std::function<void(Parity&)> describe,
+             kernels::Precision precision = kernels::Precision::float32);
   /// Backward passes and, where the function has them, tangent passes, of what `make` returns.
   void gradient(std::vector<std::string> subjects, const std::string& shape, std::function<Differentiable()> make);
   /// Anything else that shows an aspect: expectations of GoogleTest.

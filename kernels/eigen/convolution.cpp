@@ -1,0 +1,142 @@
+#include "kernels/convolution.h"
+
+#include "kernels/eigen/map.h"
+
+namespace mynah::kernels::eigen {
+namespace {
+
+using Geometry = ConvolutionGeometry;
+
+/// visit(row of the column matrix, position, element of the image), for every product of one group of one image with
+/// an element inside of it. The column matrix is [depth, positions]: what each tap meets at each place of the kernel.
+template <class Visit>
+void for_each_product(const Geometry& g, const Visit& visit) {
+  for (Index c = 0; c < g.group_inputs(); ++c) {
+    for (Index u = 0; u < g.kernel_height; ++u) {
+      for (Index v = 0; v < g.kernel_width; ++v) {
+        const Index row = (c * g.kernel_height + u) * g.kernel_width + v;
+        for (Index i = 0; i < g.out_height; ++i) {
+          const Index h = i * g.stride_height - g.padding_height + u * g.dilation_height;
+          if (h < 0 || h >= g.in_height) continue;
+          for (Index j = 0; j < g.out_width; ++j) {
+            const Index k = j * g.stride_width - g.padding_width + v * g.dilation_width;
+            if (k < 0 || k >= g.in_width) continue;
+            visit(row, i * g.out_width + j, (c * g.in_height + h) * g.in_width + k);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// The column matrix, in the stream's scratch memory.
+template <class Scalar>
+MatrixView<Scalar> column_matrix(Stream& stream, const Geometry& g) {
+  const auto size = static_cast<std::size_t>(g.depth() * g.positions());
+  void* memory = size == 0 ? nullptr : stream.scratch(size * sizeof(Scalar));
+  return {static_cast<Scalar*>(memory), g.depth(), g.positions()};
+}
+
+/// One group of one image, as a matrix.
+template <class T>
+MatrixView<T> outputs_of(const Geometry& g, MatrixView<T> out, Index image, Index group) {
+  const Index channels = g.group_outputs();
+  return {out.data + image * out.stride + group * channels * g.positions(), channels, g.positions()};
+}
+template <class T>
+T* inputs_of(const Geometry& g, MatrixView<T> in, Index image, Index group) {
+  return in.data + image * in.stride + group * g.group_inputs() * g.in_height * g.in_width;
+}
+
+template <class Scalar>
+void gather(const Geometry& g, const Scalar* image, MatrixView<Scalar> columns) {
+  map(columns).setZero();
+  for_each_product(g, [&](Index row, Index position, Index element) {
+    columns.data[row * columns.stride + position] = image[element];
+  });
+}
+
+template <class Scalar>
+void finish(Stream& stream, ConstVectorOf<Scalar> b, Activation activation, MatrixOf<Scalar> out, MatrixOf<Scalar> y) {
+  if (!b.empty()) eigen::channel_bias_forward<Scalar>(stream, b, out);
+  if (out.data != y.data || activation != Activation::none) {
+    eigen::activation_forward<Scalar>(stream, activation, out, y);
+  }
+}
+
+}  // namespace
+
+template <class Scalar>
+void convolution_forward(Stream& stream, const Geometry& g, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w,
+                         ConstVectorOf<Scalar> b, Activation activation, MatrixOf<Scalar> y, MatrixOf<Scalar> z,
+                         ProductOptions options) {
+  const MatrixView<Scalar> out = z.data == nullptr ? y : z;
+  if (!options.add) map(out).setZero();
+  const MatrixView<Scalar> columns = column_matrix<Scalar>(stream, g);
+  for (Index image = 0; image < x.rows; ++image) {
+    for (Index group = 0; group < g.groups; ++group) {
+      gather<Scalar>(g, inputs_of(g, x, image, group), columns);
+      const auto weights = map(w.middle_rows(group * g.group_outputs(), g.group_outputs()));
+      map(outputs_of(g, out, image, group)).noalias() += weights * map(columns);
+    }
+  }
+  finish<Scalar>(stream, b, activation, out, y);
+}
+
+template <class Scalar>
+void convolution_transposed(Stream& stream, const Geometry& g, ConstMatrixOf<Scalar> dy, ConstMatrixOf<Scalar> w,
+                            ConstVectorOf<Scalar> b, Activation activation, MatrixOf<Scalar> dx, MatrixOf<Scalar> z,
+                            ProductOptions options) {
+  const MatrixView<Scalar> out = z.data == nullptr ? dx : z;
+  if (!options.add) map(out).setZero();
+  const MatrixView<Scalar> columns = column_matrix<Scalar>(stream, g);
+  for (Index image = 0; image < dx.rows; ++image) {
+    for (Index group = 0; group < g.groups; ++group) {
+      const auto weights = map(w.middle_rows(group * g.group_outputs(), g.group_outputs()));
+      map(columns).setZero();
+      map(columns).noalias() += weights.transpose() * map(outputs_of(g, dy, image, group));
+      Scalar* to = inputs_of(g, out, image, group);
+      for_each_product(g, [&](Index row, Index position, Index element) {
+        to[element] += columns.data[row * columns.stride + position];
+      });
+    }
+  }
+  finish<Scalar>(stream, b, activation, out, dx);
+}
+
+template <class Scalar>
+void convolution_weight_gradient(Stream& stream, const Geometry& g, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> dy,
+                                 MatrixOf<Scalar> dw, ProductOptions) {
+  const MatrixView<Scalar> columns = column_matrix<Scalar>(stream, g);
+  for (Index image = 0; image < x.rows; ++image) {
+    for (Index group = 0; group < g.groups; ++group) {
+      gather<Scalar>(g, inputs_of(g, x, image, group), columns);
+      auto gradient = map(dw.middle_rows(group * g.group_outputs(), g.group_outputs()));
+      gradient.noalias() += map(outputs_of(g, dy, image, group)) * map(columns).transpose();
+    }
+  }
+}
+
+template <class Scalar>
+void channel_bias_forward(Stream&, ConstVectorOf<Scalar> b, MatrixOf<Scalar> y) {
+  const Index places = y.columns / b.size;
+  for (Index m = 0; m < y.rows; ++m) {
+    map(MatrixView<Scalar>{y.row(m).data, b.size, places}).colwise() += map(b).transpose();
+  }
+}
+
+template <class Scalar>
+void channel_bias_backward(Stream&, ConstMatrixOf<Scalar> dy, VectorOf<Scalar> db) {
+  const Index places = dy.columns / db.size;
+  for (Index m = 0; m < dy.rows; ++m) {
+    map(db) += map(MatrixView<const Scalar>{dy.row(m).data, db.size, places}).rowwise().sum().transpose();
+  }
+}
+
+MYNAH_FOR_FLOAT_AND_DOUBLE(convolution_forward)
+MYNAH_FOR_FLOAT_AND_DOUBLE(convolution_transposed)
+MYNAH_FOR_FLOAT_AND_DOUBLE(convolution_weight_gradient)
+MYNAH_FOR_FLOAT_AND_DOUBLE(channel_bias_forward)
+MYNAH_FOR_FLOAT_AND_DOUBLE(channel_bias_backward)
+
+}  // namespace mynah::kernels::eigen
