@@ -2,6 +2,9 @@
 
 #include <sstream>
 
+#include "engine/layers/conv2d.h"
+#include "engine/layers/conv_transpose2d.h"
+#include "engine/layers/layer_norm.h"
 #include "engine/layers/linear.h"
 #include "engine/layers/nonlinearity.h"
 #include "engine/mlp.h"
@@ -52,10 +55,31 @@ TimedLayer nonlinearity(LayerSpec& spec) {
   return {std::make_shared<Nonlinearity>(parse_activation(spec.text("activation"))), spec.number("columns")};
 }
 
+/// Square kernels, as Conv2d and ConvTranspose2d take them alike.
+template <class Convolution, class Options>
+TimedLayer convolution(LayerSpec& spec) {
+  Options options;
+  options.in_channels = spec.number("in");
+  options.in_height = spec.number("height");
+  options.in_width = spec.number("width");
+  options.out_channels = spec.number("out");
+  options.kernel = spec.number("kernel");
+  options.stride = spec.number("stride", 1);
+  options.padding = spec.number("padding", 0);
+  return {std::make_shared<Convolution>(options), options.in_channels * options.in_height * options.in_width};
+}
+
+TimedLayer layer_norm(LayerSpec& spec) {
+  return {std::make_shared<LayerNorm>(), spec.number("columns")};
+}
+
 }  // namespace
 
 TimedLayer make_timed_layer(LayerSpec& spec) {
   static const std::map<std::string, TimedLayer (*)(LayerSpec&)> factories = {
+      {"conv2d", convolution<Conv2d, Conv2dOptions>},
+      {"conv_transpose2d", convolution<ConvTranspose2d, ConvTranspose2dOptions>},
+      {"layer_norm", layer_norm},
       {"linear", linear},
       {"nonlinearity", nonlinearity},
   };
