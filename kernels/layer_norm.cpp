@@ -1,5 +1,7 @@
 #include "kernels/layer_norm.h"
 
+#include "kernels/optional_view.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -8,16 +10,6 @@ void require_shapes(const char* operation, Index rows, Index columns, Index size
   require(size > 0 && columns % size == 0, operation, "x [rows, groups * size] and w [size] of at least one column");
   require(means == rows * (columns / size) && deviations == means, operation,
           "mean and reciprocal_deviation [rows * groups]");
-}
-
-template <class A, class B>
-bool empty_or_same(MatrixView<A> optional, MatrixView<B> x) {
-  return optional.data == nullptr || same_shape(optional, x);
-}
-
-template <class Scalar>
-bool empty_or_of(VectorView<Scalar> optional, Index size) {
-  return optional.data == nullptr || optional.size == size;
 }
 
 }  // namespace

@@ -110,4 +110,27 @@ struct NormalizedPlace {
   }
 };
 
+/// A set whose w and ẇ are two numbers, as a channel's are: everything follows from the sums of places {x̂, ẋ, u, ȳ}.
+template <class Scalar>
+struct NormalizedChannel {
+  NormalizedMeans<Scalar> means;
+  double dw, db;
+
+  /// moving: μ and r change with x.
+  MYNAH_HOST_DEVICE static inline NormalizedChannel of(const double* sums, double share, double r, double w,
+                                                       double w_tangent, bool moving) {
+    double weighted[normalized_sums];
+    for (int k = 0; k < normalized_sums; ++k) weighted[k] = k < sum_h ? sums[k] : w * sums[k];
+    weighted[sum_a] += w_tangent * sums[sum_h];
+    weighted[sum_x_a] += w_tangent * sums[sum_x_h];
+    NormalizedChannel channel;
+    if (moving) channel.means = NormalizedMeans<Scalar>::of(weighted, share, r);
+    double u_q = sums[sum_h_tangent];  // Σ u q / r
+    if (moving) u_q -= share * (sums[sum_tangent] * sums[sum_h] + sums[sum_x_tangent] * sums[sum_x_h]);
+    channel.dw = sums[sum_x_a] + r * u_q;
+    channel.db = sums[sum_a];
+    return channel;
+  }
+};
+
 }  // namespace mynah::kernels

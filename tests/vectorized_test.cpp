@@ -15,9 +15,6 @@ namespace mynah {
 namespace {
 
 using kernels::Activation;
-using kernels::linear_backward;
-using kernels::linear_forward;
-using kernels::Precision;
 using tests::Doubles;
 using tests::Floats;
 using tests::normalized_squared_error;

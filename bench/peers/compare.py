@@ -30,20 +30,19 @@ CASES = [
 class Peer:
     """PyTorch in a process that stays, so that its imports are paid once."""
 
-    def __init__(self, core, device):
-        command = [sys.executable, str(HERE / "training_step.py"), "--serve", "--core", str(core), "--device", device]
+    def __init__(self, script, core, device):
+        command = [sys.executable, str(HERE / script), "--serve", "--core", str(core), "--device", device]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.about = self.read()
 
     def read(self):
         line = self.process.stdout.readline()
         if not line:
-            sys.exit("bench/peers/compare: the PyTorch process ended; its message stands above")
+            sys.exit("bench/peers: the PyTorch process ended; its message stands above")
         return json.loads(line)
 
-    def time(self, layers, batch, inference, seconds):
-        request = {"layers": layers, "batch": batch, "inference": inference, "seconds": seconds}
-        self.process.stdin.write(json.dumps(request) + "\n")
+    def time(self, request, seconds):
+        self.process.stdin.write(json.dumps({**request, "seconds": seconds}) + "\n")
         self.process.stdin.flush()
         return self.read()
 
@@ -53,16 +52,17 @@ class Peer:
 
 
 class Mynah:
-    def __init__(self, timer, core, device):
-        self.timer, self.core, self.device = timer, core, device
+    """One of mynah's timers; `arguments_of` turns a request into its command line."""
 
-    def time(self, layers, batch, inference, seconds):
-        command = [str(self.timer), "--layers", ",".join(map(str, layers)), "--batch", str(batch), "--seconds", str(seconds)]
-        command += ["--inference"] if inference else []
+    def __init__(self, timer, arguments_of, core, device):
+        self.timer, self.arguments_of, self.core, self.device = timer, arguments_of, core, device
+
+    def time(self, request, seconds):
+        command = [str(self.timer), *self.arguments_of(request), "--seconds", str(seconds)]
         command += ["--device", self.device] if self.device != "cpu" else []
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, preexec_fn=self.pin, check=False)
         if done.returncode != 0:
-            sys.exit(f"bench/peers/compare: '{' '.join(command)}' failed with exit code {done.returncode}")
+            sys.exit(f"bench/peers: '{' '.join(command)}' failed with exit code {done.returncode}")
         return json.loads(done.stdout.strip().splitlines()[-1])
 
     def pin(self):
@@ -70,18 +70,23 @@ class Mynah:
             os.sched_setaffinity(0, {self.core})
 
 
+def step_timer_arguments(request):
+    arguments = ["--layers", ",".join(map(str, request["layers"])), "--batch", str(request["batch"])]
+    return arguments + (["--inference"] if request["inference"] else [])
+
+
 def case_name(layers, batch, inference):
     return f"{'-'.join(map(str, layers))}, {'inference, ' if inference else ''}batch {batch}"
 
 
-def run_rounds(cases, programs, rounds, seconds):
-    """times[case][program] = the answers of all rounds."""
-    times = [{name: [] for name in programs} for _ in cases]
+def run_rounds(requests, programs, rounds, seconds):
+    """times[request][program] = the answers of all rounds."""
+    times = [{name: [] for name in programs} for _ in requests]
     for index in range(rounds):
         order = list(programs) if index % 2 == 0 else list(reversed(programs))
-        for case, (layers, batch, inference, _) in enumerate(cases):
+        for request, answers in zip(requests, times):
             for name in order:
-                times[case][name].append(programs[name].time(layers, batch, inference, seconds))
+                answers[name].append(programs[name].time(request, seconds))
         print(f"round {index + 1} of {rounds} done", file=sys.stderr)
     return times
 
@@ -92,6 +97,15 @@ def summarise(answers):
         "best_us": min(answer["best_us"] for answer in answers),
         "rounds_us": [answer["median_us"] for answer in answers],
     }
+
+
+def with_ratios(result, answers):
+    """`result` with each program's times and, where mynah ran, PyTorch's divided by mynah's."""
+    result.update({name: summarise(answer) for name, answer in answers.items()})
+    if "mynah" in result:
+        result["ratio_of_medians"] = result["pytorch"]["median_us"] / result["mynah"]["median_us"]
+        result["ratio_of_bests"] = result["pytorch"]["best_us"] / result["mynah"]["best_us"]
+    return result
 
 
 def processor():
@@ -145,22 +159,19 @@ def main():
         sys.exit(f"bench/peers/compare: {options.timer} is not there; build it first "
                  "(cmake --preset release && cmake --build --preset release), or name it with --timer")
     cases = options.case or CASES
-    peer = Peer(options.core, options.device)
+    peer = Peer("training_step.py", options.core, options.device)
     programs = {"pytorch": peer}
     if not options.peer_only:
-        programs = {"mynah": Mynah(options.timer, options.core, options.device), "pytorch": peer}
-    times = run_rounds(cases, programs, options.rounds, options.seconds)
+        programs = {"mynah": Mynah(options.timer, step_timer_arguments, options.core, options.device), "pytorch": peer}
+    requests = [{"layers": layers, "batch": batch, "inference": inference} for layers, batch, inference, _ in cases]
+    times = run_rounds(requests, programs, options.rounds, options.seconds)
     peer.close()
 
     results = []
     for (layers, batch, inference, promised), answers in zip(cases, times):
         result = {"case": case_name(layers, batch, inference), "layers": layers, "batch": batch, "inference": inference,
                   "promised": promised if options.device == "cpu" else None}
-        result.update({name: summarise(answer) for name, answer in answers.items()})
-        if "mynah" in result:
-            result["ratio_of_medians"] = result["pytorch"]["median_us"] / result["mynah"]["median_us"]
-            result["ratio_of_bests"] = result["pytorch"]["best_us"] / result["mynah"]["best_us"]
-        results.append(result)
+        results.append(with_ratios(result, answers))
     about = {"processor": processor(), "torch": peer.about["torch"], "device": options.device, "rounds": options.rounds,
              "seconds": options.seconds}
     print_table(results, about)

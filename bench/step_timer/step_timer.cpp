@@ -4,16 +4,14 @@
 // A training step is what mynah trains with: rows gathered by the epoch's permutation, forward, mean squared error,
 // backward, Adam, all through the plan. Inference goes through Policy::outputs, the public interface.
 
-#include <sched.h>
-
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "algorithms/policy.h"
+#include "bench/timing.h"
 #include "engine/device.h"
 #include "engine/training_plan.h"
 #include "kernels/error.h"
@@ -22,7 +20,7 @@
 namespace {
 
 using namespace mynah;
-using Clock = std::chrono::steady_clock;
+using bench::measure;
 
 struct Request {
   std::vector<Index> layers = {17, 256, 6};
@@ -103,21 +101,6 @@ Demonstrations random_demonstrations(const Request& request) {
   return data;
 }
 
-/// Calls `once` again and again for about `seconds`; each sample is the mean of `repeats` calls, in microseconds.
-template <class Call>
-std::vector<double> measure(double seconds, int repeats, const Call& once) {
-  for (int i = 0; i < 10 * repeats; ++i) once();
-  std::vector<double> samples;
-  const auto begin = Clock::now();
-  while (std::chrono::duration<double>(Clock::now() - begin).count() < seconds || samples.size() < 5) {
-    const auto start = Clock::now();
-    for (int i = 0; i < repeats; ++i) once();
-    samples.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count() / repeats);
-  }
-  std::sort(samples.begin(), samples.end());
-  return samples;
-}
-
 std::vector<double> time_training(const Request& request, DeviceId device) {
   Policy policy(device, describe(request), 1);
   const Demonstrations data = random_demonstrations(request);
@@ -144,25 +127,15 @@ std::vector<double> time_inference(const Request& request, DeviceId device) {
   });
 }
 
-void pin(int core) {
-  if (core < 0) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  if (sched_setaffinity(0, sizeof(set), &set) != 0)
-    throw input_error("--core", "cannot run on core " + std::to_string(core));
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
   try {
     const Request request = parse(count, arguments);
-    pin(request.core);
+    bench::pin(request.core);
     const DeviceId device = choose_device(request.device);
     const auto samples = request.inference ? time_inference(request, device) : time_training(request, device);
-    std::printf("{\"median_us\": %.4f, \"best_us\": %.4f, \"rounds\": %zu}\n", samples[samples.size() / 2],
-                samples.front(), samples.size());
+    bench::print_line(samples);
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "mynah_step_timer: %s\n", error.what());

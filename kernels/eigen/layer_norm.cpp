@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 #include "kernels/normalized_tangent.h"
 
 namespace mynah::kernels::eigen {
@@ -50,8 +51,12 @@ class ParameterSums {
   bool wanted() const { return dw_.data != nullptr || db_.data != nullptr; }
   Scalar* w() const { return w_; }
   Scalar* b() const { return b_; }
-  void end_of_set() {
-    if (wanted() && ++sets_ == sets_at_once) pass_on();
+  static constexpr Index sets_at_once = 64;
+  void end_of_set() { end_of_sets(1); }
+  void end_of_sets(Index count) {
+    if (!wanted()) return;
+    sets_ += count;
+    if (sets_ >= sets_at_once) pass_on();
   }
   void finish() {
     if (!wanted()) return;
@@ -61,8 +66,6 @@ class ParameterSums {
   }
 
  private:
-  static constexpr int sets_at_once = 64;
-
   void pass_on() {
     for (Index i = 0; i < 2 * size_; ++i) w_total_[i] += static_cast<double>(w_[i]);
     std::fill_n(w_, 2 * size_, Scalar(0));
@@ -73,7 +76,7 @@ class ParameterSums {
   Index size_;
   double *w_total_ = nullptr, *b_total_ = nullptr;
   Scalar *w_ = nullptr, *b_ = nullptr;
-  int sets_ = 0;
+  Index sets_ = 0;
 };
 
 /// dx, and the terms of dw and db, of one set. Each may be null.
@@ -178,8 +181,34 @@ void layer_norm_tangent_backward(Stream& stream, const LayerNormTangentBackward<
   parameters.finish();
 }
 
-MYNAH_FOR_FLOAT_AND_DOUBLE(layer_norm_forward)
-MYNAH_FOR_FLOAT_AND_DOUBLE(layer_norm_backward)
+template <>
+void layer_norm_forward<float>(Stream&, ConstMatrix x, ConstVector w, ConstVector b, float epsilon, Matrix y,
+                               Vector mean, Vector reciprocal_deviation) {
+  using namespace vectorized;
+  operations().layer_norm_forward({x.rows, x.columns / w.size, w.size}, rows_of(x), w.data, b.data, epsilon, rows_of(y),
+                                  mean.data, reciprocal_deviation.data);
+}
+
+template <>
+void layer_norm_backward<float>(Stream& stream, ConstMatrix x, ConstVector w, ConstVector mean,
+                                ConstVector reciprocal_deviation, ConstMatrix dy, Matrix dx, Vector dw, Vector db) {
+  using namespace vectorized;
+  ParameterSums<float> parameters(stream, w.size, dw, db);
+  const Index groups = x.columns / w.size;
+  const Index rows_at_once = std::max<Index>(1, ParameterSums<float>::sets_at_once / groups);
+  for (Index row = 0; row < x.rows; row += rows_at_once) {
+    const Index rows = std::min(rows_at_once, x.rows - row);
+    operations().layer_norm_backward(
+        {rows, groups, w.size}, rows_of(x.middle_rows(row, rows)), w.data, mean.data + row * groups,
+        reciprocal_deviation.data + row * groups, rows_of(dy.middle_rows(row, rows)),
+        dx.data == nullptr ? Rows{nullptr, 0} : rows_of(dx.middle_rows(row, rows)), parameters.w(), parameters.b());
+    parameters.end_of_sets(rows * groups);
+  }
+  parameters.finish();
+}
+
+MYNAH_FOR_DOUBLE(layer_norm_forward)
+MYNAH_FOR_DOUBLE(layer_norm_backward)
 MYNAH_FOR_FLOAT_AND_DOUBLE(layer_norm_tangent)
 MYNAH_FOR_FLOAT_AND_DOUBLE(layer_norm_tangent_backward)
 

@@ -1,0 +1,137 @@
+// Times the forward and the backward pass of one layer, or of a loss, and prints one line of JSON. bench/peers/
+// compare_layers runs it in turn with PyTorch; it is also a quick look at one layer.
+//
+// A sample of a layer is what a training step asks of it: gradients of its tensors set to zero, forward, dL/dy put in
+// its place, backward to the tensors and to the input; all through an Execution. A sample of a loss is value and
+// gradient.
+
+#include <stdexcept>
+
+#include "bench/layer_timer/timed_layers.h"
+#include "bench/timing.h"
+#include "engine/device.h"
+#include "engine/execution.h"
+#include "engine/loss.h"
+#include "kernels/elementwise.h"
+#include "kernels/random.h"
+
+namespace {
+
+using namespace mynah;
+
+struct Request {
+  std::string layer = "linear:in=256,out=256,activation=relu";
+  Index batch = 32;
+  double seconds = 1.0;
+  int core = -1;
+  std::string device = "cpu";
+};
+
+constexpr const char* usage =
+    "mynah_layer_timer [--layer KIND:NAME=VALUE,...] [--batch 32] [--seconds 1] [--core N] [--device cpu]\n"
+    "Prints {\"median_us\": .., \"best_us\": .., \"rounds\": ..}: microseconds of one forward and backward pass.\n"
+    "--core pins the thread. For example: --layer linear:in=256,out=256,activation=gelu\n"
+    "                                     --layer softmax_cross_entropy:classes=10\n";
+
+Request parse(int count, char** arguments) {
+  Request request;
+  for (int i = 1; i < count; ++i) {
+    const std::string name = arguments[i];
+    if (name == "--help" || i + 1 >= count) throw std::invalid_argument(name);
+    const std::string value = arguments[++i];
+    if (name == "--layer")
+      request.layer = value;
+    else if (name == "--batch")
+      request.batch = std::stoll(value);
+    else if (name == "--seconds")
+      request.seconds = std::stod(value);
+    else if (name == "--core")
+      request.core = std::stoi(value);
+    else if (name == "--device")
+      request.device = value;
+    else
+      throw std::invalid_argument(name);
+  }
+  return request;
+}
+
+/// Standard normal, dense [rows, columns].
+class RandomMatrix {
+ public:
+  RandomMatrix(Stream& stream, Index rows, Index columns, std::uint32_t instance)
+      : rows_(rows), columns_(columns), values_(stream.device(), rows * columns) {
+    kernels::normal(stream, random_key(1, RandomStream::test, instance), nullptr, 0.0f, 1.0f, values_.view());
+  }
+  Matrix view() const { return {values_.data(), rows_, columns_}; }
+
+ private:
+  Index rows_, columns_;
+  Buffer<float> values_;
+};
+
+template <class Pass>
+std::vector<double> measure_passes(const Request& request, Stream& stream, const Pass& pass) {
+  return bench::measure(request.seconds, 1, [&] {
+    pass();
+    if (stream.device().backend == Backend::cuda) stream.synchronize();
+  });
+}
+
+std::vector<double> time_layer(const Request& request, bench::LayerSpec& spec, Stream& stream) {
+  const bench::TimedLayer timed = bench::make_timed_layer(spec);
+  Graph graph;
+  const Value input = graph.input(timed.input_columns);
+  const Value output = graph.add("layer", timed.layer, input);
+  Network network(stream, std::move(graph));
+  network.parameters.initialize(stream, 1);
+  Execution::Options options;
+  options.rows = request.batch;
+  options.gradients = options.input_gradients = true;
+  options.mode = Mode::train;
+  const Execution execution(network, {output}, options);
+  const RandomMatrix x(stream, request.batch, timed.input_columns, 0);
+  const RandomMatrix dy(stream, request.batch, network.graph.columns(output), 1);
+  kernels::copy(stream, x.view(), execution.value(input));
+  return measure_passes(request, stream, [&] {
+    kernels::fill(stream, network.parameters.gradient(), 0.0f);
+    execution.forward(stream);
+    kernels::copy(stream, dy.view(), execution.gradient(output));
+    execution.backward(stream, output);
+  });
+}
+
+std::vector<double> time_softmax_cross_entropy(const Request& request, bench::LayerSpec& spec, Stream& stream) {
+  const Index classes = spec.number("classes");
+  spec.expect_all_used();
+  const RandomMatrix logits(stream, request.batch, classes, 0), gradient(stream, request.batch, classes, 1);
+  std::vector<std::int32_t> chosen;
+  for (Index m = 0; m < request.batch; ++m) chosen.push_back(static_cast<std::int32_t>(m * 7 % classes));
+  const Buffer<std::int32_t> labels(stream, std::span<const std::int32_t>(chosen));
+  const Buffer<double> loss(stream.device(), 1);
+  const double zero = 0.0;
+  kernels::copy_to_device(stream, loss.data(), &zero, sizeof(zero));
+  const Targets targets{{}, labels.view()};
+  return measure_passes(request, stream, [&] {
+    evaluate_loss(stream, Loss::softmax_cross_entropy, logits.view(), targets, loss.view(), gradient.view());
+  });
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    const Request request = parse(count, arguments);
+    bench::pin(request.core);
+    Stream stream(choose_device(request.device));
+    bench::LayerSpec spec(request.layer);
+    bench::print_line(spec.kind() == "softmax_cross_entropy" ? time_softmax_cross_entropy(request, spec, stream)
+                                                             : time_layer(request, spec, stream));
+    return 0;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "mynah_layer_timer: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "mynah_layer_timer: bad option '%s'\n%s", error.what(), usage);
+    return 2;
+  }
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Times the forward and backward pass of one layer or loss in PyTorch eager, one thread on one core.
+
+A pass is what a training step asks of a layer: gradients set to None, forward, backward from a given dL/dy to the layer's
+tensors and to its input. Of a loss it is value and gradient.
+
+    layer_step.py --layer conv2d:in=1,height=28,width=28,out=64,kernel=4,stride=2,padding=1 --batch 16 --seconds 1
+    layer_step.py --serve                  one request a line on standard input, one answer a line
+
+The layers are written as for build/release/bench/mynah_layer_timer. A request to --serve is a JSON object with the names
+of the options: {"layer": "gru:steps=20,features=32,hidden=64", "batch": 16, "seconds": 1}.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+import training_step  # sets the number of threads before torch is imported
+import torch
+
+
+class Spec:
+    """KIND:NAME=VALUE,..."""
+
+    def __init__(self, text):
+        self.kind, _, rest = text.partition(":")
+        self.options = dict(option.split("=") for option in rest.split(",") if option)
+
+    def number(self, name, otherwise=None):
+        return int(self.options[name]) if otherwise is None else int(self.options.get(name, otherwise))
+
+
+ACTIVATIONS = {
+    "none": torch.nn.Identity, "relu": torch.nn.ReLU, "leaky_relu": torch.nn.LeakyReLU, "tanh": torch.nn.Tanh,
+    "sigmoid": torch.nn.Sigmoid, "elu": torch.nn.ELU, "gelu": torch.nn.GELU, "silu": torch.nn.SiLU,
+    "softplus": torch.nn.Softplus,
+}
+
+
+class EveryState(torch.nn.Module):
+    """The first of what torch.nn.GRU returns."""
+
+    def __init__(self, features, hidden):
+        super().__init__()
+        self.gru = torch.nn.GRU(features, hidden, batch_first=True)
+
+    def forward(self, sequence):
+        return self.gru(sequence)[0]
+
+
+def linear(spec):
+    layers = [torch.nn.Linear(spec.number("in"), spec.number("out"))]
+    if spec.options.get("activation", "none") != "none":
+        layers.append(ACTIVATIONS[spec.options["activation"]]())
+    return torch.nn.Sequential(*layers), [spec.number("in")]
+
+
+def nonlinearity(spec):
+    return ACTIVATIONS[spec.options["activation"]](), [spec.number("columns")]
+
+
+def convolution(kind):
+    def make(spec):
+        layer = kind(spec.number("in"), spec.number("out"), spec.number("kernel"), stride=spec.number("stride", 1),
+                     padding=spec.number("padding", 0))
+        return layer, [spec.number("in"), spec.number("height"), spec.number("width")]
+
+    return make
+
+
+def gru(spec):
+    return EveryState(spec.number("features"), spec.number("hidden")), [spec.number("steps"), spec.number("features")]
+
+
+def layer_norm(spec):
+    return torch.nn.LayerNorm(spec.number("columns")), [spec.number("columns")]
+
+
+LAYERS = {"linear": linear, "nonlinearity": nonlinearity, "conv2d": convolution(torch.nn.Conv2d),
+          "conv_transpose2d": convolution(torch.nn.ConvTranspose2d), "gru": gru, "layer_norm": layer_norm}
+
+
+def layer_pass(spec, batch, device):
+    layer, shape = LAYERS[spec.kind](spec)
+    layer = layer.to(device)
+    x = torch.randn(batch, *shape, device=device, requires_grad=True)
+    gradient = torch.randn_like(layer(x))
+    tensors = [x, *layer.parameters()]
+
+    def step():
+        for tensor in tensors:
+            tensor.grad = None
+        layer(x).backward(gradient)
+
+    return step
+
+
+def loss_pass(spec, batch, device):
+    classes = spec.number("classes")
+    logits = torch.randn(batch, classes, device=device, requires_grad=True)
+    labels = torch.arange(batch, device=device) * 7 % classes
+
+    def step():
+        logits.grad = None
+        torch.nn.functional.cross_entropy(logits, labels).backward()
+
+    return step
+
+
+def answer(request, device):
+    torch.manual_seed(0)
+    spec = Spec(request["layer"])
+    make = loss_pass if spec.kind == "softmax_cross_entropy" else layer_pass
+    return training_step.measure(make(spec, request["batch"], device), request["seconds"], device)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--layer", default="linear:in=256,out=256,activation=relu", help="KIND:NAME=VALUE,...")
+    parser.add_argument("--batch", type=int, default=32, help="rows (default 32)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="time to measure for (default 1)")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--core", type=int, default=None, help="core to run on (default: the last one allowed)")
+    parser.add_argument("--serve", action="store_true", help="answer requests from standard input until it ends")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    training_step.pin(max(os.sched_getaffinity(0)) if options.core is None else options.core)
+    if options.serve:
+        print(json.dumps({"torch": torch.__version__, "threads": 1, "device": options.device}), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(answer(json.loads(line), options.device)), flush=True)
+        return
+    request = {"layer": options.layer, "batch": options.batch, "seconds": options.seconds}
+    print(json.dumps({**request, **answer(request, options.device)}))
+
+
+if __name__ == "__main__":
+    main()
