@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/eigen/vectorized/convolution.h"
 #include "kernels/eigen/vectorized/linear.h"
 #include "kernels/eigen/vectorized/training.h"
 
@@ -24,7 +25,11 @@ constexpr Operations all_operations(const char* name) {
           unstandardize,
           unstandardize_backward,
           gather_rows,
-          squared_error};
+          squared_error,
+          convolution_scratch,
+          convolution_forward,
+          convolution_transposed,
+          convolution_weight_gradient};
 }
 
 }  // namespace
