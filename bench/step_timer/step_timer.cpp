@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "algorithms/policy.h"
+#include "engine/adam.h"
 #include "engine/device.h"
 #include "engine/training_plan.h"
 #include "kernels/error.h"
