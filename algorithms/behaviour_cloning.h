@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "algorithms/policy.h"
+#include "engine/adam.h"
 #include "engine/early_stopping.h"
 #include "engine/evaluation_plan.h"
 #include "engine/training_plan.h"
