@@ -22,14 +22,14 @@ class TrainingPlan {
  public:
   struct Options {
     Index batch_size = 32;
-    LossOptions loss;        ///< mse by default.
+    LossOptions loss = Loss::mse;
     std::uint64_t seed = 0;  ///< Of the permutations.
     bool record = true;      ///< On CUDA: replay a recording instead of launching one by one.
   };
 
   /// The network is trained to make the loss of `output` small, given `input`. Everything passed by reference must
-  /// outlive the plan and keep its place. Errors: input_error for an empty data set, or data that do not fit the
-  /// network.
+  /// outlive the plan and keep its place. Errors: input_error for an empty data set, data that do not fit the
+  /// network, or targets that the loss is not defined for.
   TrainingPlan(Stream& stream, Network& network, Value input, Value output, Adam& optimizer, const ResidentData& data,
                const Options& options);
 

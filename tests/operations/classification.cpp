@@ -82,11 +82,11 @@ void in_place_case(Parity& run, const MatrixCase& shape, const Wanted& wanted) {
 }
 
 void tangent_case(Parity& run, const MatrixCase& shape, const Wanted& wanted, bool in_place) {
-  const auto logits = run.input(shape.rows, shape.columns, shape.layout);
+  const auto logits = in_place ? run.changed(shape.rows, shape.columns, shape.layout)
+                               : run.input(shape.rows, shape.columns, shape.layout);
   const OptionTensors options(run, shape, wanted);
-  const auto direction = in_place ? run.changed(shape.rows, shape.columns, shape.layout)
-                                  : run.input(shape.rows, shape.columns, shape.layout);
-  const auto out = in_place ? direction : run.output(shape.rows, shape.columns, shape.layout);
+  const auto direction = run.input(shape.rows, shape.columns, shape.layout);
+  const auto out = in_place ? logits : run.output(shape.rows, shape.columns, shape.layout);
   run.expect_same([=](const Place& at) {
     kernels::softmax_cross_entropy_loss_tangent(at.stream, at.matrix(logits), at.vector(options.labels),
                                                 at.matrix(direction), at.matrix(out), options.at(at));
