@@ -145,6 +145,18 @@ void register_extremes(Family& family) {
                                           at.vector(of_last), {});
     });
   });
+  family.parity("softmax_cross_entropy_loss", "one NaN in a wide row", [](Parity& run) {
+    std::vector<float> values(2 * 100, 0.5f);
+    values[37] = std::nanf("");
+    const auto logits = run.given(values, 2, 100);
+    const auto labels = run.given<std::int32_t>({3, 99}, 1, 2);
+    const auto sum = run.given<double>({0.0}, 1, 1, {}, true);
+    const auto gradient = run.output(2, 100);
+    run.expect_same([=](const Place& at) {
+      kernels::softmax_cross_entropy_loss(at.stream, at.matrix(logits), at.vector(labels), at.vector(sum),
+                                          at.matrix(gradient));
+    });
+  });
   family.check(Aspect::gradient, {"softmax_cross_entropy_loss"}, "nothing counts, or all is masked but one", [] {
     Stream stream{DeviceId{}};
     std::vector<float> logits{0.0f, std::nanf(""), 2.0f}, gradient(3, 1.0f);
