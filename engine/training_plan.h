@@ -30,7 +30,8 @@ class TrainingPlan {
   /// The network is trained to make the loss of `output` small, given `input`: its layers run in Mode::train, and their
   /// random numbers depend on the seed and the optimizer's step number, so that a resumed training draws those of the
   /// uninterrupted one. Everything passed by reference must outlive the plan and keep its place. Errors: input_error
-  /// for an empty data set, data that do not fit the network, or a network of which nothing is trained.
+  /// for an empty data set, data that do not fit the network, targets that the loss is not defined for, or a network of
+  /// which nothing is trained.
   TrainingPlan(Stream& stream, Network& network, Value input, Value output, Optimizer& optimizer,
                const ResidentData& data, const Options& options);
 
