@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/layers/layer_norm.h"
+#include "tests/operations/left_out.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -242,6 +243,7 @@ const Family layer_norm("layer_norm", [](Family& family) {
     family.gradient(shown, text_of(shape),
                     [=] { return differentiable(layer_case(shape.rows, shape.groups, shape.size)); });
   }
+  family.check(Aspect::tangent, shown, "left out", [] { expect_left_out(layer_case(4, 2, 5)); });
   for (const char* name : {"hidden", "odd", "groups", "one_row", "offset"}) {
     family.pytorch(shown, name, [=](PyTorchCase& dump) {
       dump.expect_layer(LayerNorm(dump.shape("tensor.weight").at(0)), Mode::train);
