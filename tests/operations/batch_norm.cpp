@@ -4,7 +4,7 @@
 
 #include "engine/layers/batch_norm.h"
 #include "kernels/error.h"
-#include "tests/operations/left_out.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -259,8 +259,8 @@ void register_derivatives(Family& family) {
       family.gradient(shown(mode), text_of(shape) + text,
                       [=] { return differentiable(layer_case(shape.rows, shape.channels, shape.positions, mode)); });
     }
-    family.check(Aspect::tangent, shown(mode), "left out" + text,
-                 [mode] { expect_left_out(layer_case(4, 3, 2, mode)); });
+    family.check(Aspect::tangent, shown(mode), "null views" + text,
+                 [mode] { expect_null_views(layer_case(4, 3, 2, mode)); });
   }
   family.gradient(shown(Mode::evaluate), "1 x 4 x 1 evaluate",
                   [] { return differentiable(layer_case(1, 4, 1, Mode::evaluate)); });

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "engine/layers/layer_norm.h"
-#include "tests/operations/left_out.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -243,7 +243,7 @@ const Family layer_norm("layer_norm", [](Family& family) {
     family.gradient(shown, text_of(shape),
                     [=] { return differentiable(layer_case(shape.rows, shape.groups, shape.size)); });
   }
-  family.check(Aspect::tangent, shown, "left out", [] { expect_left_out(layer_case(4, 2, 5)); });
+  family.check(Aspect::tangent, shown, "null views", [] { expect_null_views(layer_case(4, 2, 5)); });
   for (const char* name : {"hidden", "odd", "groups", "one_row", "offset"}) {
     family.pytorch(shown, name, [=](PyTorchCase& dump) {
       dump.expect_layer(LayerNorm(dump.shape("tensor.weight").at(0)), Mode::train);

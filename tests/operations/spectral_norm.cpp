@@ -5,7 +5,7 @@
 #include "engine/layers/linear.h"
 #include "engine/layers/spectral_norm.h"
 #include "kernels/error.h"
-#include "tests/operations/left_out.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -232,8 +232,8 @@ void register_derivatives(Family& family) {
   family.gradient(subjects, "7 x 5 to 6 trained, converged", [] { return converged(7, 5, 6, false); });
   family.gradient(subjects, "3 x 4 to 2 trained, of a new state", [] { return converged(3, 4, 2, true); });
   for (const Activation activation : {Activation::none, Activation::tanh, Activation::gelu}) {
-    family.check(Aspect::tangent, shown, std::string("left out ") + activation.name(),
-                 [=] { expect_left_out(layer_case(4, 3, 5, activation)); });
+    family.check(Aspect::tangent, shown, std::string("null views ") + activation.name(),
+                 [=] { expect_null_views(layer_case(4, 3, 5, activation)); });
   }
   family.check(Aspect::gradient, {"spectral norm layer"}, "misuse is refused", [] {
     const Index columns = 5;
