@@ -264,6 +264,16 @@ void register_derivatives(Family& family) {
   }
   family.gradient(shown(Mode::evaluate), "1 x 4 x 1 evaluate",
                   [] { return differentiable(layer_case(1, 4, 1, Mode::evaluate)); });
+  family.check(Aspect::gradient, {"batch norm layer"}, "misuse is refused", [] {
+    const std::vector<Index> columns{12}, two{12, 12};
+    EXPECT_EQ(BatchNorm(3, 4).output_columns(columns), 12);
+    EXPECT_THROW(BatchNorm(3, 5).output_columns(columns), Error);
+    EXPECT_THROW(BatchNorm(3, 4).output_columns(two), Error);
+    EXPECT_THROW(BatchNorm(0), Error);
+    EXPECT_THROW(BatchNorm(3, 0), Error);
+    EXPECT_THROW(BatchNorm(3, 1, 0.0f), Error);
+    EXPECT_THROW(BatchNorm(3, 1, 1e-5f, 1.5f), Error);
+  });
   family.check(Aspect::gradient, {"batch norm layer"}, "one value a channel is refused", [] {
     const Differentiable layer = differentiable(layer_case(1, 4, 1, Mode::train));
     Stream stream{DeviceId{}};
