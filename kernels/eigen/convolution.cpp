@@ -1,6 +1,7 @@
 #include "kernels/convolution.h"
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -133,9 +134,74 @@ void channel_bias_backward(Stream&, ConstMatrixOf<Scalar> dy, VectorOf<Scalar> d
   }
 }
 
-MYNAH_FOR_FLOAT_AND_DOUBLE(convolution_forward)
-MYNAH_FOR_FLOAT_AND_DOUBLE(convolution_transposed)
-MYNAH_FOR_FLOAT_AND_DOUBLE(convolution_weight_gradient)
+namespace {
+
+vectorized::ConvolutionSizes sizes_of(const Geometry& g, Index images) {
+  return {images,           g.groups,        g.group_inputs(),  g.group_outputs(), g.in_height,     g.in_width,
+          g.out_height,     g.out_width,     g.kernel_height,   g.kernel_width,    g.stride_height, g.stride_width,
+          g.padding_height, g.padding_width, g.dilation_height, g.dilation_width};
+}
+
+/// Whether something is multiplied at all.
+bool has_products(const Geometry& g) {
+  return g.in_columns() > 0 && g.out_columns() > 0;
+}
+
+float* scratch_of(Stream& stream, const vectorized::ConvolutionSizes& sizes) {
+  const auto floats = static_cast<std::size_t>(vectorized::operations().convolution_scratch(sizes));
+  return static_cast<float*>(stream.scratch(floats * sizeof(float)));
+}
+
+/// What is left of an operation without products.
+void finish_nothing(Stream& stream, ConstVector b, bool add, Matrix out) {
+  if (!add) map(out).setZero();
+  if (!b.empty()) eigen::channel_bias_forward<float>(stream, b, out);
+}
+
+}  // namespace
+
+template <>
+void convolution_forward<float>(Stream& stream, const Geometry& g, ConstMatrix x, ConstMatrix w, ConstVector b,
+                                Activation activation, Matrix y, Matrix z, ProductOptions options) {
+  using namespace vectorized;
+  const Matrix out = z.data == nullptr ? y : z;
+  if (has_products(g)) {
+    const ConvolutionSizes sizes = sizes_of(g, x.rows);
+    operations().convolution_forward(sizes, rows_of(x), rows_of(w), b.empty() ? nullptr : b.data, options.add,
+                                     rows_of(out), scratch_of(stream, sizes));
+  } else {
+    finish_nothing(stream, b, options.add, out);
+  }
+  finish<float>(stream, {}, activation, out, y);
+}
+
+template <>
+void convolution_transposed<float>(Stream& stream, const Geometry& g, ConstMatrix dy, ConstMatrix w, ConstVector b,
+                                   Activation activation, Matrix dx, Matrix z, ProductOptions options) {
+  using namespace vectorized;
+  const Matrix out = z.data == nullptr ? dx : z;
+  if (has_products(g)) {
+    const ConvolutionSizes sizes = sizes_of(g, dy.rows);
+    operations().convolution_transposed(sizes, rows_of(dy), rows_of(w), b.empty() ? nullptr : b.data, options.add,
+                                        rows_of(out), scratch_of(stream, sizes));
+  } else {
+    finish_nothing(stream, b, options.add, out);
+  }
+  finish<float>(stream, {}, activation, out, dx);
+}
+
+template <>
+void convolution_weight_gradient<float>(Stream& stream, const Geometry& g, ConstMatrix x, ConstMatrix dy, Matrix dw,
+                                        ProductOptions) {
+  using namespace vectorized;
+  if (!has_products(g)) return;
+  const ConvolutionSizes sizes = sizes_of(g, x.rows);
+  operations().convolution_weight_gradient(sizes, rows_of(x), rows_of(dy), rows_of(dw), scratch_of(stream, sizes));
+}
+
+MYNAH_FOR_DOUBLE(convolution_forward)
+MYNAH_FOR_DOUBLE(convolution_transposed)
+MYNAH_FOR_DOUBLE(convolution_weight_gradient)
 MYNAH_FOR_FLOAT_AND_DOUBLE(channel_bias_forward)
 MYNAH_FOR_FLOAT_AND_DOUBLE(channel_bias_backward)
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/eigen/vectorized/activations.h"
+#include "kernels/eigen/vectorized/convolution.h"
 #include "kernels/eigen/vectorized/gru.h"
 #include "kernels/eigen/vectorized/layer_norm.h"
 #include "kernels/eigen/vectorized/linear.h"
@@ -33,6 +34,10 @@ constexpr Operations all_operations(const char* name) {
           layer_norm_backward,
           gru_gates_forward,
           gru_gates_backward,
+          convolution_scratch,
+          convolution_forward,
+          convolution_transposed,
+          convolution_weight_gradient,
           all_activations()};
 }
 

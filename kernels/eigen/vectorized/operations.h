@@ -27,6 +27,15 @@ struct GroupSizes {
   std::int64_t rows, groups, size;
 };
 
+/// kernels/convolution.h's geometry, of one group.
+struct ConvolutionSizes {
+  std::int64_t images, groups;
+  std::int64_t inputs, outputs;  ///< Channels of a group.
+  std::int64_t in_height, in_width, out_height, out_width;
+  std::int64_t kernel_height, kernel_width, stride_height, stride_width;
+  std::int64_t padding_height, padding_width, dilation_height, dilation_width;
+};
+
 /// The coefficients of one step of Adam, computed in double and rounded once.
 struct AdamCoefficients {
   float beta1, beta2;  ///< What is kept of the moments,
@@ -107,6 +116,14 @@ struct Operations {
   /// state_gradient.data may be null. add: to what it holds.
   void (*gru_gates_backward)(std::int64_t rows, std::int64_t hidden, ConstRows gates, ConstRows state,
                              ConstRows next_state_gradient, bool add, Rows gate_gradients, Rows state_gradient);
+
+  /// Floats of scratch that each of these needs; none of the sizes is 0. add: to what y, or dx, holds.
+  std::int64_t (*convolution_scratch)(const ConvolutionSizes&);
+  void (*convolution_forward)(const ConvolutionSizes&, ConstRows x, ConstRows w, const float* b, bool add, Rows y,
+                              float* scratch);
+  void (*convolution_transposed)(const ConvolutionSizes&, ConstRows dy, ConstRows w, const float* b, bool add, Rows dx,
+                                 float* scratch);
+  void (*convolution_weight_gradient)(const ConvolutionSizes&, ConstRows x, ConstRows dy, Rows dw, float* scratch);
 
   Activations activations;
 };

@@ -133,10 +133,9 @@ struct Block {
   Finish finish;
 };
 
-void multiply_row_tiles(const Product& p, const RowTiles& split, const Block& block, Size begin, Size end,
-                        float* packed_a) {
-  const bool direct_a = p.a_transposed && p.rows * block.steps <= direct_elements;
-  if (!direct_a) pack_a(p, split, begin, end, block.first_step, block.steps, packed_a);
+/// Tiles [begin, end) of rows, of A as it lies (direct_a) or as it was packed.
+void multiply_packed_tiles(const Product& p, const RowTiles& split, const Block& block, Size begin, Size end,
+                           bool direct_a, const float* packed_a) {
   for (Size c = 0; c < block.columns; c += tile_columns) {
     const Size width = smaller(tile_columns, block.columns - c);
     const Size vectors = divided_up(width, lanes);
@@ -152,6 +151,7 @@ void multiply_row_tiles(const Product& p, const RowTiles& split, const Block& bl
       t.last_columns = width - (vectors - 1) * lanes;
       t.finish = block.finish;
       if (t.finish.bias != nullptr) t.finish.bias += column;
+      if (t.finish.row_bias != nullptr) t.finish.row_bias += row;
       if (direct_a) {
         t.a = p.a + block.first_step * p.a_stride + row;
         t.a_stride = p.a_stride;
@@ -164,6 +164,13 @@ void multiply_row_tiles(const Product& p, const RowTiles& split, const Block& bl
       multiply(t);
     }
   }
+}
+
+void multiply_row_tiles(const Product& p, const RowTiles& split, const Block& block, Size begin, Size end,
+                        float* packed_a) {
+  const bool direct_a = p.a_transposed && p.rows * block.steps <= direct_elements;
+  if (!direct_a) pack_a(p, split, begin, end, block.first_step, block.steps, packed_a);
+  multiply_packed_tiles(p, split, block, begin, end, direct_a, packed_a);
 }
 
 /// Floats that multiply() needs as scratch.

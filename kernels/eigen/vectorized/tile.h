@@ -36,6 +36,7 @@ struct Finish {
   bool accumulate;    ///< Add what C holds.
   const float* bias;  ///< Of the tile's columns; null: none.
   bool relu;
+  const float* row_bias = nullptr;  ///< Of the tile's rows; null: none.
 };
 
 struct TileArguments {
@@ -73,6 +74,11 @@ MYNAH_INLINE void finish_tile(const TileArguments& t, Vec (&sum)[R][V]) {
     for_each_of_tile<R, V>(
         last, [&](int r, int v, auto... some)
                   __attribute__((always_inline)) { sum[r][v] += load(t.finish.bias + v * lanes, some...); });
+  }
+  if (t.finish.row_bias != nullptr) {
+    for_each_of_tile<R, V>(
+        last, [&](int r, int v, auto...)
+                  __attribute__((always_inline)) { sum[r][v] += broadcast(t.finish.row_bias[r]); });
   }
   if (t.finish.relu) {
     for_each_of_tile<R, V>(

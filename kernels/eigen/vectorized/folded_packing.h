@@ -1,0 +1,148 @@
+#pragma once
+
+#include "kernels/eigen/vectorized/folded_image.h"
+
+/// Out of folded images into the panels and rows that the tiles of a product read.
+namespace mynah::kernels::eigen::vectorized {
+namespace {
+
+/// Places of the kernel that are handled at a time: of several images together where one has few, so that the vectors
+/// of a tile are full and weights are packed seldom; so few that everything stays in the second-level cache.
+constexpr Size joined_places = 200;
+constexpr Size most_places = 400;
+
+/// Places [first, first + places) of each of `images` images.
+struct PlaceBlock {
+  Size images, first, places;
+  Size columns() const { return images * places; }
+};
+
+/// A split of one image's places into parts of at most `most`, and so many images at a time as fit without parts.
+struct PlaceSplit {
+  Size images, parts, places;  ///< `places`: of every part but the last
+
+  PlaceSplit(const ConvolutionSizes& s, Size joined, Size most) {
+    const Size all = s.out_height * s.out_width;
+    parts = divided_up(all, most);
+    places = divided_up(all, parts);
+    const Size fit = joined / all;
+    images = parts > 1 || fit < 1 ? 1 : smaller(fit, s.images);
+  }
+  PlaceBlock part(const ConvolutionSizes& s, Size count, Size number) const {
+    const Size all = s.out_height * s.out_width, first = number * places;
+    return {count, first, smaller(places, all - first)};
+  }
+};
+
+/// Floats that are copied together, from a place relative to a tap's first one.
+struct Run {
+  Size from, to, width;
+};
+
+/// Calls run(from, column, width) for the neighbouring places of a block, `from` being relative to a tap's first place
+/// in the folded images, and the columns of the block counting its places.
+template <class Operation>
+MYNAH_INLINE void for_each_folded_run(const ConvolutionSizes& s, const Folding& folding, const PlaceBlock& block,
+                                      const Operation& run) {
+  // Planes as wide as the rows of places are one run.
+  const bool whole = folding.columns == s.out_width;
+  Size column = 0;
+  for (Size image = 0; image < block.images; ++image) {
+    for (Size place = block.first; place < block.first + block.places;) {
+      const Size row = place / s.out_width, across = place % s.out_width, left = block.first + block.places - place;
+      const Size width = whole ? left : smaller(s.out_width - across, left);
+      run(image * folding.image + row * folding.columns + across, column, width);
+      column += width;
+      place += width;
+    }
+  }
+}
+
+/// The most runs that a block has, each cut where a panel of B ends.
+MYNAH_INLINE Size most_runs(const ConvolutionSizes& s, const PlaceSplit& split) {
+  const Size rows = divided_up(split.places, s.out_width) + 1;
+  return split.images * rows + divided_up(split.images * split.places, tile_columns) + 1;
+}
+
+/// Where element (step, column) of packed B lies: at panel_stride * (column / tile_columns) + tile_columns * step +
+/// column % tile_columns. A panel has a few floats more, since whole vectors are written.
+MYNAH_INLINE Size panel_stride(Size steps) {
+  return tile_columns * steps + lanes;
+}
+MYNAH_INLINE Size panels_size(Size columns, Size steps) {
+  return divided_up(columns, tile_columns) * panel_stride(steps);
+}
+
+/// Cuts a run at the ends of panels.
+MYNAH_INLINE Size cut_into_panels(Size from, Size column, Size width, Size stride, Run* runs) {
+  Size count = 0;
+  while (width > 0) {
+    const Size inside = column % tile_columns, now = smaller(width, tile_columns - inside);
+    runs[count++] = {from, column / tile_columns * stride + inside, now};
+    from += now;
+    column += now;
+    width -= now;
+  }
+  return count;
+}
+
+typedef float Half __attribute__((vector_size(vector_bytes / 2)));
+typedef float UnalignedHalf __attribute__((vector_size(vector_bytes / 2), aligned(4), may_alias));
+
+/// Copies whole vectors and half ones: reads and writes up to half a vector behind the run.
+MYNAH_INLINE void copy_beyond(const float* from, Size width, float* to) {
+  constexpr Size half = lanes / 2;
+  Size i = 0;
+  for (; i + half < width; i += lanes) store(to + i, load(from + i));
+  if (i < width) *reinterpret_cast<UnalignedHalf*>(to + i) = *reinterpret_cast<const UnalignedHalf*>(from + i);
+}
+
+/// For each step: row `step` of what is packed, to + step * to_stride, from source + offsets[step]. Runs lie in order,
+/// so that what one writes behind its end, the next ones overwrite, and the rows after it.
+void pack_folded(const float* source, const Size* offsets, Size steps, const Run* runs, Size count, Size to_stride,
+                 float* to) {
+  for (Size k = 0; k < steps; ++k, to += to_stride) {
+    const float* from = source + offsets[k];
+    for (Size i = 0; i < count; ++i) copy_beyond(from + runs[i].from, runs[i].width, to + runs[i].to);
+  }
+}
+
+/// The same without reading behind a run, from rows that are `from_stride` apart.
+void pack_exactly(const float* source, Size from_stride, Size steps, const Run* runs, Size count, Size to_stride,
+                  float* to) {
+  for (Size k = 0; k < steps; ++k, source += from_stride, to += to_stride) {
+    for (Size i = 0; i < count; ++i) {
+      const float* from = source + runs[i].from;
+      float* put = to + runs[i].to;
+      for_each_vector(runs[i].width, [&](Size j, auto... some) { store(put + j, load(from + j, some...), some...); });
+    }
+  }
+}
+
+/// The parts of the scratch memory, one after another.
+class Parts {
+ public:
+  explicit Parts(float* begin) : begin_(begin) {}
+  float* floats(Size count) {
+    const Size at = used_;
+    used_ += divided_up(count, 64) * 64;  // as aligned as the whole
+    return begin_ == nullptr ? nullptr : begin_ + at;
+  }
+  Size* numbers(Size count) { return reinterpret_cast<Size*>(floats(2 * count)); }
+  Run* runs(Size count) { return reinterpret_cast<Run*>(floats(6 * count)); }
+  Size used() const { return used_; }
+
+ private:
+  float* begin_;
+  Size used_ = 0;
+};
+
+MYNAH_INLINE Size packed_a_size(Size rows) {
+  return smaller(divided_up(rows, tile_rows), block_row_tiles) * tile_rows * packed_row_stride + lanes;
+}
+MYNAH_INLINE Size steps_of_block(Size steps) {
+  return divided_up(steps, divided_up(steps, most_steps));
+}
+
+}  // namespace
+}  // namespace mynah::kernels::eigen::vectorized
