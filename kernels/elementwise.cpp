@@ -9,6 +9,12 @@ void fill(Stream& stream, VectorOf<Scalar> x, float value) {
 }
 
 template <class Scalar>
+void zero(Stream& stream, MatrixOf<Scalar> x) {
+  if (x.empty()) return;
+  MYNAH_CALL_TWIN(zero, stream, x);
+}
+
+template <class Scalar>
 void add(Stream& stream, ConstMatrixOf<Scalar> x, MatrixOf<Scalar> y) {
   require(same_shape(x, y), "add", "x and y of one shape");
   if (y.empty()) return;
@@ -35,6 +41,7 @@ void set_counters(Stream& stream, VectorView<Index> counters, Index value) {
 }
 
 MYNAH_FOR_FLOAT_AND_DOUBLE(fill)
+MYNAH_FOR_FLOAT_AND_DOUBLE(zero)
 MYNAH_FOR_FLOAT_AND_DOUBLE(add)
 MYNAH_FOR_FLOAT_AND_DOUBLE(copy)
 

@@ -5,7 +5,7 @@
 namespace mynah::kernels::cuda {
 namespace {
 
-// Limited by memory: 4, 12 and 8 bytes an element.
+// Limited by memory: 4, 4, 12 and 8 bytes an element.
 
 struct Fill {
   float value;
@@ -15,6 +15,14 @@ struct Fill {
     Pack<width> pack;
     for (float& element : pack.value) element = value;
     store<width>(x.data + column, pack);
+  }
+};
+
+struct Zero {
+  Matrix x;
+  template <int width>
+  __device__ void at(Index row, Index column) const {
+    store<width>(x.data + row * x.stride + column, Pack<width>{});
   }
 };
 
@@ -58,6 +66,10 @@ __global__ void advance_kernel(Index* counter, Index amount) {
 
 void fill(Stream& stream, Vector x, float value) {
   map(stream, "fill", 1, x.size, allows_packs(x), Fill{value, x});
+}
+
+void zero(Stream& stream, Matrix x) {
+  map_matrices(stream, "zero", x.rows, x.columns, Zero{x}, x);
 }
 
 void add(Stream& stream, ConstMatrix x, Matrix y) {

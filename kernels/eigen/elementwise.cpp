@@ -11,6 +11,11 @@ void fill(Stream&, VectorView<Scalar> x, Scalar value) {
 }
 
 template <class Scalar>
+void zero(Stream&, MatrixView<Scalar> x) {
+  map(x).setZero();
+}
+
+template <class Scalar>
 void add(Stream&, MatrixView<const Scalar> x, MatrixView<Scalar> y) {
   map(y) += map(x);
 }
@@ -44,6 +49,8 @@ void copy<float>(Stream&, ConstMatrix x, Matrix y) {
 }
 
 template void fill(Stream&, VectorView<double>, double);
+template void zero(Stream&, MatrixView<float>);
+template void zero(Stream&, MatrixView<double>);
 template void add(Stream&, MatrixView<const double>, MatrixView<double>);
 template void copy(Stream&, MatrixView<const double>, MatrixView<double>);
 

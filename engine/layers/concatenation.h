@@ -1,0 +1,26 @@
+#pragma once
+
+#include "engine/layer.h"
+
+namespace mynah {
+
+/// y = (x_1 | x_2 | ...): the columns of two or more inputs side by side, such as an observation and an action.
+///
+/// Backward: dx_i = the columns of dy where x_i stands. Tangent: ẏ = (ẋ_1 | ẋ_2 | ...), with zeros for an input that
+/// does not move; backward of both: dL/dx_i and dL/dẋ_i are those columns of ȳ and u.
+class Concatenation : public LayerOf<Concatenation> {
+ public:
+  std::string kind() const override { return "concatenation"; }
+  Index output_columns(std::span<const Index> inputs) const override;
+
+  template <class Scalar>
+  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
+  template <class Scalar>
+  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
+};
+
+}  // namespace mynah
