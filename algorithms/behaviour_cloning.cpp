@@ -99,10 +99,8 @@ EpochReport BehaviourCloning::run_epoch() {
   report.training_loss = training_loss_ = plan_->run_epoch(stream, epoch_);
   report.epoch = ++epoch_;
   report.steps = epoch_ * plan_->steps_per_epoch();
-  if (!std::isfinite(report.training_loss)) {
-    throw input_error("training", "the loss is no longer finite in epoch " + std::to_string(epoch_),
+  require_finite_loss(report.training_loss, "training, epoch " + std::to_string(epoch_),
                       "give a smaller --learning-rate, and look at the data with `mynah inspect`");
-  }
   if (validation_plan_ != nullptr) {
     report.validation = validation_plan_->run(stream);
     report.best = stopping_.observe(epoch_, report.validation->loss);

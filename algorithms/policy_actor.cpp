@@ -2,7 +2,7 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
-#include "kernels/loss.h"
+#include "kernels/classification.h"
 
 namespace mynah {
 namespace {

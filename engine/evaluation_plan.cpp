@@ -12,7 +12,7 @@ constexpr Index block_rows = 512;
 
 }  // namespace
 
-EvaluationPlan::EvaluationPlan(Stream& stream, const Network& network, Value input, Value output, Loss loss,
+EvaluationPlan::EvaluationPlan(Stream& stream, const Network& network, Value input, Value output, LossOptions loss,
                                const ResidentData& data)
     : input_(input), output_(output), loss_(loss), data_(&data), sums_(stream.device(), 2) {
   const Index rows = std::min(block_rows, data.rows());
@@ -28,7 +28,7 @@ void EvaluationPlan::queue(Stream& stream, const Execution& execution, Index fir
   execution.forward(stream);
   const Targets targets = data_->targets(first, rows);
   evaluate_loss(stream, loss_, execution.value(output_), targets, {sums_.data(), 1}, {});
-  if (loss_ == Loss::softmax_cross_entropy) {
+  if (takes_labels(loss_.kind)) {
     kernels::count_correct(stream, execution.value(output_), targets.labels, {sums_.data() + 1, 1});
   }
 }

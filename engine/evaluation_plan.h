@@ -12,11 +12,11 @@ class EvaluationPlan {
  public:
   struct Result {
     double loss = 0.0;      ///< Mean over the rows.
-    double accuracy = 0.0;  ///< Share of rows whose highest score stands at the label; 0 for mse.
+    double accuracy = 0.0;  ///< Share of rows whose highest score stands at the label; 0 where targets are values.
   };
 
   /// Everything passed by reference must outlive the plan and keep its place; data has at least one row.
-  EvaluationPlan(Stream& stream, const Network& network, Value input, Value output, Loss loss,
+  EvaluationPlan(Stream& stream, const Network& network, Value input, Value output, LossOptions loss,
                  const ResidentData& data);
 
   /// Waits for the stream.
@@ -27,7 +27,7 @@ class EvaluationPlan {
 
   Value input_;
   Value output_;
-  Loss loss_;
+  LossOptions loss_;
   const ResidentData* data_;
   Buffer<double> sums_;  ///< loss, correct
   std::unique_ptr<Execution> block_;

@@ -41,6 +41,15 @@ Targets ResidentData::targets(Index first, Index count) const {
   return targets;
 }
 
+void ResidentData::check_targets(Stream& stream, const LossOptions& loss, Index prediction_columns) const {
+  const std::vector<float> values = values_.download(stream);
+  const std::vector<std::int32_t> labels = labels_.download(stream);
+  Targets targets;
+  targets.values = {values.data(), values_view_.rows, values_view_.columns, values_view_.stride};
+  targets.labels = {labels.data(), static_cast<Index>(labels.size())};
+  mynah::check_targets(loss, targets, prediction_columns, "training data");
+}
+
 ResidentData::Moments ResidentData::moments(Stream& stream, ConstMatrix matrix) {
   Buffer<float> mean(stream.device(), matrix.columns);
   Buffer<float> variance(stream.device(), matrix.columns);

@@ -22,6 +22,9 @@ class ResidentData {
   ConstMatrix values() const { return values_view_; }  ///< No columns where the targets are classes.
   ConstLabels labels() const { return labels_.view(); }
   Targets targets(Index first, Index count) const;
+  /// Downloads the targets and refuses what the loss is not defined for, or what does not fit the number of columns of
+  /// a prediction: see check_targets of engine/loss.h.
+  void check_targets(Stream& stream, const LossOptions& loss, Index prediction_columns) const;
 
   /// Mean and standard deviation of each column of the inputs, and of the target values; a constant column gets
   /// deviation 1, so that it can be divided by.

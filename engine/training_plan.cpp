@@ -40,14 +40,10 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
                                            " observation columns, but the network takes " +
                                            std::to_string(network.graph.columns(input)));
   }
-  if (loss_ == Loss::mse && data.values().columns != network.graph.columns(output)) {
-    throw input_error("training data", "has " + std::to_string(data.values().columns) +
-                                           " action columns, but the network gives " +
-                                           std::to_string(network.graph.columns(output)));
-  }
-  if (loss_ == Loss::softmax_cross_entropy && data.labels().size != data.rows()) {
+  if (takes_labels(loss_.kind) && data.labels().size != data.rows()) {
     throw input_error("training data", "has no class labels, which softmax cross-entropy needs");
   }
+  data.check_targets(stream, loss_, network.graph.columns(output));
   full_ = std::make_unique<Batch>(stream, network, output, data, batch_size_);
   if (const Index rest = data.rows() % batch_size_; rest != 0) {
     rest_ = std::make_unique<Batch>(stream, network, output, data, rest);
@@ -67,7 +63,7 @@ void TrainingPlan::queue_step(Stream& stream, const Batch& batch) const {
   const Execution& execution = batch.execution;
   kernels::gather_rows(stream, data_->inputs(), order_.view(), position_.data(), execution.value(input_));
   Targets targets;
-  if (loss_ == Loss::mse) {
+  if (!takes_labels(loss_.kind)) {
     kernels::gather_rows(stream, data_->values(), order_.view(), position_.data(), batch.values);
     targets.values = batch.values;
   } else {

@@ -22,7 +22,7 @@ class TrainingPlan {
  public:
   struct Options {
     Index batch_size = 32;
-    Loss loss = Loss::mse;
+    LossOptions loss = {};   ///< mse by default.
     std::uint64_t seed = 0;  ///< Of the permutations.
     bool record = true;      ///< On CUDA: replay a recording instead of launching one by one.
   };
@@ -67,7 +67,7 @@ class TrainingPlan {
   Value output_;
   Adam* optimizer_;
   const ResidentData* data_;
-  Loss loss_;
+  LossOptions loss_;
   Index batch_size_;
   RandomKey permutation_key_;
   bool record_;

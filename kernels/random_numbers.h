@@ -42,4 +42,13 @@ MYNAH_HOST_DEVICE inline void normals_of_block(PhiloxBlock block, float z[4]) {
   unit_normals(block.z, block.w, &z[2], &z[3]);
 }
 
+/// Standard normal number `index` of a stream, by itself: what kernels::normal gives element `index`.
+MYNAH_HOST_DEVICE inline float random_normal(RandomKey key, std::uint64_t step, std::uint64_t index) {
+  const PhiloxBlock block = philox(key, step, static_cast<std::uint32_t>(index >> 2));
+  const bool second_pair = (index & 2u) != 0;
+  float z0 = 0.0f, z1 = 0.0f;
+  unit_normals(second_pair ? block.z : block.x, second_pair ? block.w : block.y, &z0, &z1);
+  return (index & 1u) != 0 ? z1 : z0;
+}
+
 }  // namespace mynah

@@ -107,14 +107,14 @@ TEST_P(SecondOrder, GradientPenaltyGelu) {
 TEST_P(SecondOrder, HessianOfMeanSquaredError) {
   Case one(device_, "hessian_mse", kernels::Activation::softplus, {5, 12, 9, 3});
   const Buffer<float> target(one.stream, std::span<const float>(one.dump.floats(one.name + "target")));
-  const Buffer<float> zeros(one.stream, std::span<const float>(std::vector<float>(17 * 3, 0.0f)));
   OutputLoss loss;
   loss.gradient = [&](Stream& stream, ConstMatrix output, Matrix gradient) {
-    kernels::mse_loss(stream, output, {target.data(), 17, 3}, {}, gradient);
+    kernels::elementwise_loss(stream, kernels::ElementwiseLoss::mse, output, Matrix{target.data(), 17, 3}, {},
+                              gradient);
   };
   // The loss is a square, so that its Hessian times ẏ is its gradient at ẏ for the target 0.
   loss.curvature = [&](Stream& stream, ConstMatrix, ConstMatrix tangent, Matrix product) {
-    kernels::mse_loss(stream, tangent, {zeros.data(), 17, 3}, {}, product);
+    kernels::elementwise_loss(stream, kernels::ElementwiseLoss::mse, tangent, 0.0f, {}, product);
   };
   expect_products(one, loss, 17);
 }

@@ -154,8 +154,8 @@ TEST_P(Vectorized, SquaredError) {
     const Doubles exact_prediction = exact(prediction), exact_target = exact(target);
     Doubles expected(rows, columns);
     double expected_sum = 0.0;
-    eigen::mse_loss<double>(stream_, exact_prediction.constant(), exact_target.constant(), {&expected_sum, 1},
-                            expected.view());
+    eigen::elementwise_loss<double>(stream_, kernels::ElementwiseLoss::mse, exact_prediction.constant(),
+                                    exact_target.constant(), {&expected_sum, 1}, expected.view(), {});
     expected_sum *= static_cast<double>(columns);
     Floats gradient = matrix(rows, columns);
     const float scale = 2.0f / static_cast<float>(rows * columns);

@@ -3,6 +3,7 @@
 #include "bench/operations/families.h"
 #include "bench/operations/measure.h"
 #include "bench/operations/rivals.h"
+#include "kernels/classification.h"
 
 namespace mynah::bench {
 namespace {
@@ -13,15 +14,17 @@ double elements_of(const MatrixCase& shape) {
   return static_cast<double>(shape.rows * shape.columns);
 }
 
-void register_mse(const MatrixCase& shape) {
+void register_elementwise(kernels::ElementwiseLoss loss, const MatrixCase& shape) {
   const Work work{12.0 * elements_of(shape), 0.0};
-  register_on_devices("mse_loss", tests::text_of(shape), [=](benchmark::State& state, Stream& stream) {
+  const std::string text = tests::text_of(shape) + " " + loss.name();
+  register_on_devices("elementwise_loss", text, [=](benchmark::State& state, Stream& stream) {
     const DeviceMatrix prediction(stream, shape.rows, shape.columns, shape.layout);
     const DeviceMatrix target(stream, shape.rows, shape.columns, shape.layout);
     const DeviceMatrix gradient(stream, shape.rows, shape.columns, shape.layout);
-    const DeviceArray<double> loss(stream, 1);
-    measure(state, stream, work,
-            [&] { kernels::mse_loss(stream, prediction.view(), target.view(), loss.vector(), gradient.view()); });
+    const DeviceArray<double> sum(stream, 1);
+    measure(state, stream, work, [&] {
+      kernels::elementwise_loss(stream, loss, prediction.view(), target.view(), sum.vector(), gradient.view());
+    });
   });
 }
 
@@ -73,7 +76,11 @@ void register_loss() {
   std::vector<MatrixCase> cases = tests::matrix_cases();
   cases.push_back({65536, 17, {}});
   for (const MatrixCase& shape : cases) {
-    if (shape.rows * shape.columns > 0) register_mse(shape);
+    if (shape.rows * shape.columns > 0) register_elementwise(kernels::ElementwiseLoss::mse, shape);
+  }
+  const auto kinds = kernels::elementwise_loss_kinds();
+  for (Index i = 0; i < kinds.size; ++i) {
+    if (kinds.data[i] != kernels::ElementwiseLoss::mse) register_elementwise(kinds.data[i], {65536, 17, {}});
   }
   cases = tests::score_cases();
   cases.push_back({65536, 2, {}});

@@ -1,7 +1,9 @@
 #include "kernels/optimizer.h"
 
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/map.h"
 #include "kernels/cuda/pack.h"
+#include "kernels/optimizer_functions.h"
 
 namespace mynah::kernels::cuda {
 namespace {
@@ -17,6 +19,7 @@ struct AdamArguments {
   float* first_moment;
   float* second_moment;
   Index size;
+  const float* gradient_scale;  ///< null: 1
 };
 
 /// The coefficients of a step, each rounded once from double.
@@ -30,6 +33,7 @@ struct AdamFactors {
   float kept;             ///< 1 - η weight_decay if decoupled, else 1
   float step_size;        ///< η/(1 - β1ᵗ)
   float root_correction;  ///< 1/sqrt(1 - β2ᵗ)
+  float gradient_scale;
 };
 
 __device__ AdamFactors adam_factors(const AdamArguments& arguments) {
@@ -46,6 +50,7 @@ __device__ AdamFactors adam_factors(const AdamArguments& arguments) {
   factors.kept = options.decoupled ? static_cast<float>(1.0 - rate * options.weight_decay) : 1.0f;
   factors.step_size = static_cast<float>(rate / (1.0 - pow(options.beta1, step)));
   factors.root_correction = static_cast<float>(1.0 / sqrt(1.0 - pow(options.beta2, step)));
+  factors.gradient_scale = arguments.gradient_scale == nullptr ? 1.0f : arguments.gradient_scale[0];
   return factors;
 }
 
@@ -57,7 +62,7 @@ __device__ __forceinline__ void adam_pack(const AdamArguments& arguments, const 
   Pack<width> second = load<width>(arguments.second_moment + i);
 #pragma unroll
   for (int j = 0; j < width; ++j) {
-    const float g = gradient.value[j] + factors.added_decay * theta.value[j];
+    const float g = scaled_gradient(gradient.value[j], factors.gradient_scale) + factors.added_decay * theta.value[j];
     first.value[j] = factors.beta1 * first.value[j] + factors.rest1 * g;
     second.value[j] = factors.beta2 * second.value[j] + factors.rest2 * g * g;
     const float denominator = sqrtf(second.value[j]) * factors.root_correction + factors.epsilon;
@@ -87,17 +92,165 @@ __global__ void __launch_bounds__(adam_threads) adam_kernel(AdamArguments argume
   }
 }
 
+/// The other optimizers, element by element with the text that both twins share; limited by memory. The scalars in
+/// device memory are the same for all and come from L1.
+
+template <bool with_momentum>
+struct SgdElement {
+  SgdOptions options;
+  const float* learning_rate;
+  float* parameters;
+  const float* gradient;
+  float* momentum_buffer;
+  const float* gradient_scale;
+  template <int width>
+  __device__ void at(Index, Index i) const {
+    const SgdCoefficients coefficients(options, learning_rate[0]);
+    const float scale = gradient_scale == nullptr ? 1.0f : gradient_scale[0];
+    const Pack<width> g = load<width>(gradient + i);
+    Pack<width> theta = load<width>(parameters + i);
+    Pack<width> buffer{};
+    if constexpr (with_momentum) buffer = load<width>(momentum_buffer + i);
+    for (int j = 0; j < width; ++j) {
+      coefficients.template step<with_momentum>(scaled_gradient(g.value[j], scale), theta.value[j], buffer.value[j]);
+    }
+    store<width>(parameters + i, theta);
+    if constexpr (with_momentum) store<width>(momentum_buffer + i, buffer);
+  }
+};
+
+template <bool with_momentum, bool centered>
+struct RmsPropElement {
+  RmsPropOptions options;
+  const float* learning_rate;
+  float* parameters;
+  const float* gradient;
+  float* square_average;
+  float* momentum_buffer;
+  float* gradient_average;
+  const float* gradient_scale;
+  template <int width>
+  __device__ void at(Index, Index i) const {
+    const RmsPropCoefficients coefficients(options, learning_rate[0]);
+    const float scale = gradient_scale == nullptr ? 1.0f : gradient_scale[0];
+    const Pack<width> g = load<width>(gradient + i);
+    Pack<width> theta = load<width>(parameters + i);
+    Pack<width> square = load<width>(square_average + i);
+    Pack<width> buffer{};
+    Pack<width> average{};
+    if constexpr (with_momentum) buffer = load<width>(momentum_buffer + i);
+    if constexpr (centered) average = load<width>(gradient_average + i);
+    for (int j = 0; j < width; ++j) {
+      coefficients.template step<with_momentum, centered>(scaled_gradient(g.value[j], scale), theta.value[j],
+                                                          square.value[j], buffer.value[j], average.value[j]);
+    }
+    store<width>(parameters + i, theta);
+    store<width>(square_average + i, square);
+    if constexpr (with_momentum) store<width>(momentum_buffer + i, buffer);
+    if constexpr (centered) store<width>(gradient_average + i, average);
+  }
+};
+
+struct EmaElement {
+  float rest;
+  const Index* step;
+  const float* values;
+  float* average;
+  template <int width>
+  __device__ void at(Index, Index i) const {
+    const bool first = step != nullptr && step[0] <= 1;
+    Pack<width> value = load<width>(values + i);
+    if (!first) {
+      const Pack<width> before = load<width>(average + i);
+      for (int j = 0; j < width; ++j) value.value[j] = averaged(before.value[j], value.value[j], rest);
+    }
+    store<width>(average + i, value);
+  }
+};
+
+struct ExchangeElement {
+  float* a;
+  float* b;
+  template <int width>
+  __device__ void at(Index, Index i) const {
+    const Pack<width> of_a = load<width>(a + i);
+    store<width>(a + i, load<width>(b + i));
+    store<width>(b + i, of_a);
+  }
+};
+
+/// One number: a launch for its place in the stream, not for its work.
+__global__ void clip_factor_kernel(const double* norm, double max_norm, float* factor) {
+  factor[0] = clip_factor_of(norm[0], max_norm);
+}
+
+template <class... Vectors>
+bool all_allow_packs(Vectors... vectors) {
+  return (allows_packs(vectors) && ...);
+}
+
 }  // namespace
 
 void adam_step(Stream& stream, const AdamOptions& options, const float* learning_rate, const Index* step,
-               Vector parameters, ConstVector gradient, Vector first_moment, Vector second_moment) {
-  const AdamArguments arguments{options,           learning_rate,      step,           parameters.data, gradient.data,
-                                first_moment.data, second_moment.data, parameters.size};
-  const bool packs =
-      allows_packs(parameters) && allows_packs(gradient) && allows_packs(first_moment) && allows_packs(second_moment);
+               Vector parameters, ConstVector gradient, Vector first_moment, Vector second_moment,
+               const float* gradient_scale) {
+  const AdamArguments arguments{
+      options,         learning_rate, step, parameters.data, gradient.data, first_moment.data, second_moment.data,
+      parameters.size, gradient_scale};
+  const bool packs = all_allow_packs(parameters, gradient, first_moment, second_moment);
   const Index blocks = std::min(ceil_divide(parameters.size, adam_threads * (packs ? 4 : 1)), grid_limit / 4);
   launch(stream, "adam_step", {dim3(static_cast<unsigned>(blocks)), dim3(adam_threads)},
          packs ? adam_kernel<true> : adam_kernel<false>, arguments);
+}
+
+void sgd_step(Stream& stream, const SgdOptions& options, const float* learning_rate, Vector parameters,
+              ConstVector gradient, Vector momentum_buffer, const float* gradient_scale) {
+  const auto run = [&](auto element) {
+    map(stream, "sgd_step", 1, parameters.size, all_allow_packs(parameters, gradient, momentum_buffer), element);
+  };
+  if (options.momentum == 0.0) {
+    momentum_buffer = {};
+    run(SgdElement<false>{options, learning_rate, parameters.data, gradient.data, nullptr, gradient_scale});
+  } else {
+    run(SgdElement<true>{options, learning_rate, parameters.data, gradient.data, momentum_buffer.data, gradient_scale});
+  }
+}
+
+void rmsprop_step(Stream& stream, const RmsPropOptions& options, const float* learning_rate, Vector parameters,
+                  ConstVector gradient, Vector square_average, Vector momentum_buffer, Vector gradient_average,
+                  const float* gradient_scale) {
+  if (options.momentum == 0.0) momentum_buffer = {};
+  if (!options.centered) gradient_average = {};
+  const bool packs = all_allow_packs(parameters, gradient, square_average, momentum_buffer, gradient_average);
+  const auto run = [&]<bool with_momentum, bool centered>() {
+    const RmsPropElement<with_momentum, centered> element{options,
+                                                          learning_rate,
+                                                          parameters.data,
+                                                          gradient.data,
+                                                          square_average.data,
+                                                          momentum_buffer.data,
+                                                          gradient_average.data,
+                                                          gradient_scale};
+    map(stream, "rmsprop_step", 1, parameters.size, packs, element);
+  };
+  if (options.momentum == 0.0) {
+    options.centered ? run.template operator()<false, true>() : run.template operator()<false, false>();
+  } else {
+    options.centered ? run.template operator()<true, true>() : run.template operator()<true, false>();
+  }
+}
+
+void clip_factor(Stream& stream, VectorView<const double> norm, double max_norm, float* factor) {
+  launch(stream, "clip_factor", {}, clip_factor_kernel, norm.data, max_norm, factor);
+}
+
+void ema_update(Stream& stream, double decay, const Index* step, ConstVector values, Vector average) {
+  map(stream, "ema_update", 1, values.size, all_allow_packs(values, average),
+      EmaElement{static_cast<float>(1.0 - decay), step, values.data, average.data});
+}
+
+void exchange(Stream& stream, Vector a, Vector b) {
+  map(stream, "exchange", 1, a.size, all_allow_packs(a, b), ExchangeElement{a.data, b.data});
 }
 
 }  // namespace mynah::kernels::cuda

@@ -1,108 +1,99 @@
 #include "kernels/loss.h"
 
-#include <cmath>
-
-#include "kernels/eigen/map.h"
 #include "kernels/eigen/vectorized/views.h"
+#include "kernels/loss_functions.h"
 
 namespace mynah::kernels::eigen {
 namespace {
 
-template <class Scalar>
-Index position_of_largest(VectorView<const Scalar> scores) {
-  Index best = 0;
-  for (Index c = 1; c < scores.size; ++c) {
-    if (scores.data[c] > scores.data[best]) best = c;
+/// call(row, its weight, that divided by the number of elements) for every row.
+template <class Scalar, class Call>
+void for_each_row(MatrixView<const Scalar> prediction, VectorView<const Scalar> weights, const Call& call) {
+  const double share = 1.0 / (static_cast<double>(prediction.rows) * static_cast<double>(prediction.columns));
+  for (Index m = 0; m < prediction.rows; ++m) {
+    const double weight = weights.empty() ? 1.0 : static_cast<double>(weights.data[m]);
+    call(m, weight, static_cast<Scalar>(share * weight));
   }
-  return best;
+}
+
+/// The targets of a row, one after another.
+template <class Scalar>
+struct TargetRow {
+  TargetRow(const LossTargetOf<Scalar>& target, Index row)
+      : data(target.is_constant() ? &target.constant : target.values.row(row).data),
+        step(target.is_constant() ? 0 : 1) {}
+  Scalar operator[](Index column) const { return data[column * step]; }
+  const Scalar* data;
+  Index step;
+};
+
+template <class Function, class Scalar>
+void evaluate(Scalar parameter, MatrixView<const Scalar> prediction, const LossTargetOf<Scalar>& target,
+              VectorView<double> loss_sum, MatrixView<Scalar> gradient, VectorView<const Scalar> weights) {
+  double loss = 0.0;
+  for_each_row(prediction, weights, [&](Index m, double weight, Scalar scale) {
+    const Scalar* p = prediction.row(m).data;
+    const TargetRow<Scalar> t(target, m);
+    if (!loss_sum.empty()) {
+      double of_row = 0.0;
+      for (Index c = 0; c < prediction.columns; ++c) of_row += Function::value(p[c], t[c], parameter);
+      loss += weight * of_row;
+    }
+    if (gradient.data == nullptr) return;
+    Scalar* g = gradient.row(m).data;
+    for (Index c = 0; c < prediction.columns; ++c) g[c] = scale * Function::gradient(p[c], t[c], parameter);
+  });
+  if (!loss_sum.empty()) loss_sum.data[0] += loss / static_cast<double>(prediction.columns);
 }
 
 }  // namespace
 
 template <class Scalar>
-void mse_loss(Stream&, MatrixView<const Scalar> prediction, MatrixView<const Scalar> target,
-              VectorView<double> loss_sum, MatrixView<Scalar> gradient) {
-  const double columns = static_cast<double>(prediction.columns);
-  const auto scale = static_cast<Scalar>(2.0 / (static_cast<double>(prediction.rows) * columns));
-  double squares = 0.0;
-  for (Index m = 0; m < prediction.rows; ++m) {
-    const auto p = map(prediction.row(m));
-    const auto t = map(target.row(m));
-    squares += (p - t).template cast<double>().squaredNorm();
-    if (gradient.data != nullptr) map(gradient.row(m)) = scale * (p - t);
-  }
-  if (!loss_sum.empty()) loss_sum.data[0] += squares / columns;
+void elementwise_loss(Stream&, ElementwiseLoss loss, ConstMatrixOf<Scalar> prediction, LossTarget<Scalar> target,
+                      VectorView<double> loss_sum, MatrixOf<Scalar> gradient, ConstVectorOf<Scalar> weights) {
+  visit_elementwise_loss(loss.kind(), [&](auto function) {
+    evaluate<decltype(function), Scalar>(static_cast<Scalar>(loss.parameter()), prediction, target, loss_sum, gradient,
+                                         weights);
+  });
 }
 
 template <class Scalar>
-void softmax_cross_entropy_loss(Stream&, MatrixView<const Scalar> logits, ConstLabels labels,
-                                VectorView<double> loss_sum, MatrixView<Scalar> gradient) {
-  const Scalar share = Scalar(1) / static_cast<Scalar>(logits.rows);
-  double loss = 0.0;
-  for (Index m = 0; m < logits.rows; ++m) {
-    const auto l = map(logits.row(m)).array();
-    const Index label = labels.data[m];
-    const Scalar largest = l.maxCoeff();
-    const Scalar partition = (l - largest).exp().sum();
-    loss += std::log(static_cast<double>(partition)) - static_cast<double>(l[label] - largest);
-    if (gradient.data != nullptr) {
-      auto g = map(gradient.row(m)).array();
-      g = (l - largest).exp() * (share / partition);
-      g[label] -= share;
-    }
-  }
-  if (!loss_sum.empty()) loss_sum.data[0] += loss;
-}
-
-template <class Scalar>
-void count_correct(Stream&, MatrixView<const Scalar> scores, ConstLabels labels, VectorView<double> count) {
-  Index correct = 0;
-  for (Index m = 0; m < scores.rows; ++m) correct += position_of_largest(scores.row(m)) == labels.data[m] ? 1 : 0;
-  count.data[0] += static_cast<double>(correct);
-}
-
-template <class Scalar>
-void argmax_rows(Stream&, MatrixView<const Scalar> scores, Labels out) {
-  for (Index m = 0; m < scores.rows; ++m) {
-    out.data[m] = static_cast<std::int32_t>(position_of_largest(scores.row(m)));
-  }
+void elementwise_loss_tangent(Stream&, ElementwiseLoss loss, ConstMatrixOf<Scalar> prediction,
+                              LossTarget<Scalar> target, ConstMatrixOf<Scalar> prediction_tangent,
+                              MatrixOf<Scalar> gradient_tangent, ConstVectorOf<Scalar> weights) {
+  const auto parameter = static_cast<Scalar>(loss.parameter());
+  visit_elementwise_loss(loss.kind(), [&](auto function) {
+    using Function = decltype(function);
+    for_each_row<Scalar>(prediction, weights, [&](Index m, double, Scalar scale) {
+      const TargetRow<Scalar> t(target, m);
+      const Scalar* p = prediction.row(m).data;
+      const Scalar* direction = prediction_tangent.row(m).data;
+      Scalar* out = gradient_tangent.row(m).data;
+      for (Index c = 0; c < prediction.columns; ++c) {
+        out[c] = scale * Function::second_derivative(p[c], t[c], parameter) * direction[c];
+      }
+    });
+  });
 }
 
 template <>
-void mse_loss<float>(Stream&, ConstMatrix prediction, ConstMatrix target, VectorView<double> loss_sum,
-                     Matrix gradient) {
+void elementwise_loss<float>(Stream&, ElementwiseLoss loss, ConstMatrix prediction, LossTarget<float> target,
+                             VectorView<double> loss_sum, Matrix gradient, ConstVector weights) {
   using namespace vectorized;
-  const double columns = static_cast<double>(prediction.columns);
-  const auto scale = static_cast<float>(2.0 / (static_cast<double>(prediction.rows) * columns));
-  const double squares = operations().squared_error(prediction.rows, prediction.columns, rows_of(prediction),
-                                                    rows_of(target), scale, rows_of(gradient));
-  if (!loss_sum.empty()) loss_sum.data[0] += squares / columns;
-}
-
-template <>
-void softmax_cross_entropy_loss<float>(Stream&, ConstMatrix logits, ConstLabels labels, VectorView<double> loss_sum,
-                                       Matrix gradient) {
-  using namespace vectorized;
-  const float share = 1.0f / static_cast<float>(logits.rows);
-  double loss = 0.0;
-  for (Index m = 0; m < logits.rows; ++m) {
-    const Index label = labels.data[m];
-    const float of_label = logits.row(m).data[label];  // read before, for gradient may be logits
-    float* g = gradient.data == nullptr ? nullptr : gradient.row(m).data;
-    const RowExponentials row = operations().softmax_row(logits.columns, logits.row(m).data, share, g);
-    loss += std::log(static_cast<double>(row.sum)) - static_cast<double>(of_label - row.largest);
-    if (g != nullptr) g[label] -= share;
+  if (loss.kind() == ElementwiseLoss::mse && !target.is_constant() && weights.empty()) {
+    const auto columns = static_cast<double>(prediction.columns);
+    const auto scale = static_cast<float>(2.0 / (static_cast<double>(prediction.rows) * columns));
+    const double squares = operations().squared_error(prediction.rows, prediction.columns, rows_of(prediction),
+                                                      rows_of(target.values), scale, rows_of(gradient));
+    if (!loss_sum.empty()) loss_sum.data[0] += squares / columns;
+    return;
   }
-  if (!loss_sum.empty()) loss_sum.data[0] += loss;
+  visit_elementwise_loss(loss.kind(), [&](auto function) {
+    evaluate<decltype(function), float>(loss.parameter(), prediction, target, loss_sum, gradient, weights);
+  });
 }
 
-template void mse_loss(Stream&, MatrixView<const double>, MatrixView<const double>, VectorView<double>,
-                       MatrixView<double>);
-template void softmax_cross_entropy_loss(Stream&, MatrixView<const double>, ConstLabels, VectorView<double>,
-                                         MatrixView<double>);
-template void count_correct(Stream&, MatrixView<const float>, ConstLabels, VectorView<double>);
-template void count_correct(Stream&, MatrixView<const double>, ConstLabels, VectorView<double>);
-template void argmax_rows(Stream&, MatrixView<const float>, Labels);
-template void argmax_rows(Stream&, MatrixView<const double>, Labels);
+MYNAH_FOR_DOUBLE(elementwise_loss)
+MYNAH_FOR_FLOAT_AND_DOUBLE(elementwise_loss_tangent)
 
 }  // namespace mynah::kernels::eigen

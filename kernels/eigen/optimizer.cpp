@@ -1,8 +1,10 @@
 #include "kernels/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/eigen/vectorized/operations.h"
+#include "kernels/optimizer_functions.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -25,13 +27,14 @@ struct AdamFactors {
 template <class Scalar>
 void adam_step(Stream&, const AdamOptions& options, const float* learning_rate, const Index* step,
                VectorView<Scalar> parameters, VectorView<const Scalar> gradient, VectorView<Scalar> first_moment,
-               VectorView<Scalar> second_moment) {
+               VectorView<Scalar> second_moment, const float* gradient_scale) {
   const AdamFactors factors(options, learning_rate[0], static_cast<double>(step[0]));
+  const auto scale = static_cast<Scalar>(gradient_scale == nullptr ? 1.0f : gradient_scale[0]);
   for (Index i = 0; i < parameters.size; ++i) {
     Scalar& theta = parameters.data[i];
     Scalar& m = first_moment.data[i];
     Scalar& v = second_moment.data[i];
-    const Scalar g = gradient.data[i] + factors.decay * theta;
+    const Scalar g = scale * gradient.data[i] + factors.decay * theta;
     m = options.beta1 * m + factors.rest1 * g;
     v = options.beta2 * v + factors.rest2 * g * g;
     theta = factors.keep * theta - factors.step_size * m / (std::sqrt(v) * factors.root_scale + options.epsilon);
@@ -39,11 +42,12 @@ void adam_step(Stream&, const AdamOptions& options, const float* learning_rate, 
 }
 
 template void adam_step(Stream&, const AdamOptions&, const float*, const Index*, VectorView<double>,
-                        VectorView<const double>, VectorView<double>, VectorView<double>);
+                        VectorView<const double>, VectorView<double>, VectorView<double>, const float*);
 
 template <>
 void adam_step<float>(Stream&, const AdamOptions& options, const float* learning_rate, const Index* step,
-                      Vector parameters, ConstVector gradient, Vector first_moment, Vector second_moment) {
+                      Vector parameters, ConstVector gradient, Vector first_moment, Vector second_moment,
+                      const float* gradient_scale) {
   const AdamFactors factors(options, learning_rate[0], static_cast<double>(step[0]));
   const auto rounded = [](double value) { return static_cast<float>(value); };
   vectorized::AdamCoefficients a;
@@ -56,8 +60,84 @@ void adam_step<float>(Stream&, const AdamOptions& options, const float* learning
   a.epsilon = rounded(options.epsilon);
   a.decay = rounded(factors.decay);
   a.keep = rounded(factors.keep);
-  vectorized::operations().adam_step(a, parameters.size, parameters.data, gradient.data, first_moment.data,
-                                     second_moment.data);
+  const auto& operations = vectorized::operations();
+  if (gradient_scale == nullptr) {
+    operations.adam_step(a, parameters.size, parameters.data, gradient.data, first_moment.data, second_moment.data);
+    return;
+  }
+  // The vectorised step knows no factor: it gets scaled copies, small enough to stay in the first cache.
+  constexpr Index block = 1024;
+  float scaled[block];
+  for (Index first = 0; first < parameters.size; first += block) {
+    const Index count = std::min(block, parameters.size - first);
+    for (Index i = 0; i < count; ++i) scaled[i] = scaled_gradient(gradient.data[first + i], gradient_scale[0]);
+    operations.adam_step(a, count, parameters.data + first, scaled, first_moment.data + first,
+                         second_moment.data + first);
+  }
+}
+
+namespace {
+
+/// Calls step(i, g) for every element with its gradient, multiplied by the factor of clipping.
+template <class Step>
+void for_each_gradient(ConstVector gradient, const float* gradient_scale, const Step& step) {
+  const float scale = gradient_scale == nullptr ? 1.0f : gradient_scale[0];
+  for (Index i = 0; i < gradient.size; ++i) step(i, scaled_gradient(gradient.data[i], scale));
+}
+
+template <bool with_momentum, bool centered>
+void rmsprop(const RmsPropCoefficients& coefficients, ConstVector gradient, const float* scale, Vector parameters,
+             Vector square_average, Vector momentum_buffer, Vector gradient_average) {
+  for_each_gradient(gradient, scale, [&](Index i, float g) {
+    float unused = 0.0f;
+    coefficients.step<with_momentum, centered>(g, parameters.data[i], square_average.data[i],
+                                               with_momentum ? momentum_buffer.data[i] : unused,
+                                               centered ? gradient_average.data[i] : unused);
+  });
+}
+
+}  // namespace
+
+void sgd_step(Stream&, const SgdOptions& options, const float* learning_rate, Vector parameters, ConstVector gradient,
+              Vector momentum_buffer, const float* gradient_scale) {
+  const SgdCoefficients coefficients(options, learning_rate[0]);
+  if (options.momentum == 0.0) {
+    for_each_gradient(gradient, gradient_scale, [&](Index i, float g) {
+      float unused = 0.0f;
+      coefficients.step<false>(g, parameters.data[i], unused);
+    });
+  } else {
+    for_each_gradient(gradient, gradient_scale, [&](Index i, float g) {
+      coefficients.step<true>(g, parameters.data[i], momentum_buffer.data[i]);
+    });
+  }
+}
+
+void rmsprop_step(Stream&, const RmsPropOptions& options, const float* learning_rate, Vector parameters,
+                  ConstVector gradient, Vector square_average, Vector momentum_buffer, Vector gradient_average,
+                  const float* gradient_scale) {
+  const bool with_momentum = options.momentum != 0.0;
+  const auto kernel = with_momentum ? (options.centered ? rmsprop<true, true> : rmsprop<true, false>)
+                                    : (options.centered ? rmsprop<false, true> : rmsprop<false, false>);
+  kernel(RmsPropCoefficients(options, learning_rate[0]), gradient, gradient_scale, parameters, square_average,
+         momentum_buffer, gradient_average);
+}
+
+void clip_factor(Stream&, VectorView<const double> norm, double max_norm, float* factor) {
+  factor[0] = clip_factor_of(norm.data[0], max_norm);
+}
+
+void ema_update(Stream&, double decay, const Index* step, ConstVector values, Vector average) {
+  if (step != nullptr && step[0] <= 1) {
+    std::copy_n(values.data, values.size, average.data);
+    return;
+  }
+  const auto rest = static_cast<float>(1.0 - decay);
+  for (Index i = 0; i < values.size; ++i) average.data[i] = averaged(average.data[i], values.data[i], rest);
+}
+
+void exchange(Stream&, Vector a, Vector b) {
+  std::swap_ranges(a.data, a.data + a.size, b.data);
 }
 
 }  // namespace mynah::kernels::eigen

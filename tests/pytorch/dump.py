@@ -84,3 +84,26 @@ class Dump:
         path = options.out / f"{self.family}.safetensors"
         path.write_bytes(file_bytes(self.tensors, {"torch": torch.__version__.split("+")[0]}))
         print(f"{path.name}: {len(self.tensors)} tensors, {path.stat().st_size} bytes")
+
+
+def add_loss(dump, name, loss, predictions, **more):
+    """A case of a mean loss of some predictions, [(name, tensor), ...], all with the same rows.
+
+    Holds, beside them and `more`: loss_sum (rows times the value), and for each prediction its gradient, a direction and the
+    Hessian times all directions, gradient_tangent (left out where the loss is piecewise linear). With several predictions these are
+    called NAME.gradient, NAME.direction, NAME.gradient_tangent.
+    """
+    leaves = [tensor.clone().requires_grad_(True) for _, tensor in predictions]
+    value = loss(*leaves)
+    gradients = torch.autograd.grad(value, leaves, create_graph=True)
+    directions = [torch.randn_like(leaf) for leaf in leaves]
+    slope = sum((g * d).sum() for g, d in zip(gradients, directions))
+    tangents = torch.autograd.grad(slope, leaves) if slope.requires_grad else [None] * len(leaves)
+    tensors = {"loss_sum": (value * leaves[0].shape[0]).reshape(1), **more}
+    for (key, _), leaf, gradient, direction, tangent in zip(predictions, leaves, gradients, directions, tangents):
+        prefix = "" if len(leaves) == 1 else f"{key}."
+        tensors[key] = leaf
+        tensors[prefix + "gradient"] = gradient
+        tensors[prefix + "direction"] = direction
+        tensors[prefix + "gradient_tangent"] = tangent
+    dump.case(name, **tensors)

@@ -102,7 +102,6 @@ def dcgan():
     train("dcgan_discriminator", critic, optimizer, critic_loss, x=images, target=real)
 
     both = nn.ModuleDict({"g": generator(), "d": discriminator()})
-    both.d.eval()
     for parameter in both.d.parameters():
         parameter.requires_grad_(False)
     optimizer = torch.optim.RMSprop(both.g.parameters(), lr=1e-3, eps=1e-3)

@@ -34,11 +34,11 @@ constexpr Operations all_operations(const char* name) {
           layer_norm_backward,
           gru_gates_forward,
           gru_gates_backward,
+          all_activations(),
           convolution_scratch,
           convolution_forward,
           convolution_transposed,
-          convolution_weight_gradient,
-          all_activations()};
+          convolution_weight_gradient};
 }
 
 }  // namespace

@@ -117,6 +117,8 @@ struct Operations {
   void (*gru_gates_backward)(std::int64_t rows, std::int64_t hidden, ConstRows gates, ConstRows state,
                              ConstRows next_state_gradient, bool add, Rows gate_gradients, Rows state_gradient);
 
+  Activations activations;
+
   /// Floats of scratch that each of these needs; none of the sizes is 0. add: to what y, or dx, holds.
   std::int64_t (*convolution_scratch)(const ConvolutionSizes&);
   void (*convolution_forward)(const ConvolutionSizes&, ConstRows x, ConstRows w, const float* b, bool add, Rows y,
@@ -124,8 +126,6 @@ struct Operations {
   void (*convolution_transposed)(const ConvolutionSizes&, ConstRows dy, ConstRows w, const float* b, bool add, Rows dx,
                                  float* scratch);
   void (*convolution_weight_gradient)(const ConvolutionSizes&, ConstRows x, ConstRows dy, Rows dw, float* scratch);
-
-  Activations activations;
 };
 
 extern const Operations generic_operations;
