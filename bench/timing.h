@@ -3,8 +3,8 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -13,18 +13,28 @@
 /// How the timers of this folder measure: the same way, and the same line for bench/peers to read.
 namespace mynah::bench {
 
-/// Calls `once` again and again for about `seconds`; each sample is the mean of `repeats` calls, in microseconds.
-/// Sorted.
+/// What is measured: the time that passes, or the processor time of this process, which on a busy machine leaves out
+/// the turns of others.
+enum class Clock { wall, processor };
+
+inline double microseconds(Clock clock) {
+  timespec now{};
+  clock_gettime(clock == Clock::wall ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
+}
+
+/// Calls `once` again and again for about `seconds`, after warming up; each sample is the mean of `repeats` calls, in
+/// microseconds. Sorted.
 template <class Call>
-std::vector<double> measure(double seconds, int repeats, const Call& once) {
-  using Clock = std::chrono::steady_clock;
-  for (int i = 0; i < 10 * repeats; ++i) once();
+std::vector<double> measure(double seconds, int repeats, const Call& once, Clock clock = Clock::wall) {
+  const double warm = microseconds(clock) + 0.5e6 * seconds;
+  for (int i = 0; i < 10 * repeats && (i < 2 || microseconds(clock) < warm); ++i) once();
   std::vector<double> samples;
-  const auto begin = Clock::now();
-  while (std::chrono::duration<double>(Clock::now() - begin).count() < seconds || samples.size() < 5) {
-    const auto start = Clock::now();
+  const double until = microseconds(clock) + 1e6 * seconds;
+  while (microseconds(clock) < until || samples.size() < 5) {
+    const double start = microseconds(clock);
     for (int i = 0; i < repeats; ++i) once();
-    samples.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count() / repeats);
+    samples.push_back((microseconds(clock) - start) / repeats);
   }
   std::sort(samples.begin(), samples.end());
   return samples;

@@ -4,6 +4,7 @@
 
 #include "engine/layers/conv2d.h"
 #include "engine/layers/conv_transpose2d.h"
+#include "engine/layers/gru.h"
 #include "engine/layers/layer_norm.h"
 #include "engine/layers/linear.h"
 #include "engine/layers/nonlinearity.h"
@@ -69,6 +70,11 @@ TimedLayer convolution(LayerSpec& spec) {
   return {std::make_shared<Convolution>(options), options.in_channels * options.in_height * options.in_width};
 }
 
+TimedLayer gru(LayerSpec& spec) {
+  const Index steps = spec.number("steps");
+  return {std::make_shared<Gru>(steps, spec.number("hidden")), steps * spec.number("features")};
+}
+
 TimedLayer layer_norm(LayerSpec& spec) {
   return {std::make_shared<LayerNorm>(), spec.number("columns")};
 }
@@ -79,6 +85,7 @@ TimedLayer make_timed_layer(LayerSpec& spec) {
   static const std::map<std::string, TimedLayer (*)(LayerSpec&)> factories = {
       {"conv2d", convolution<Conv2d, Conv2dOptions>},
       {"conv_transpose2d", convolution<ConvTranspose2d, ConvTranspose2dOptions>},
+      {"gru", gru},
       {"layer_norm", layer_norm},
       {"linear", linear},
       {"nonlinearity", nonlinearity},

@@ -8,13 +8,15 @@ tensors and to its input. Of a loss it is value and gradient.
     layer_step.py --serve                  one request a line on standard input, one answer a line
 
 The layers are written as for build/release/bench/mynah_layer_timer. A request to --serve is a JSON object with the names
-of the options: {"layer": "gru:steps=20,features=32,hidden=64", "batch": 16, "seconds": 1}.
+of the options: {"layer": "gru:steps=20,features=32,hidden=64", "batch": 16, "seconds": 1}; with "processor_time": true
+the processor time of the process is measured instead of the time that passes.
 """
 
 import argparse
 import json
 import os
 import sys
+import time
 
 import training_step  # sets the number of threads before torch is imported
 import torch
@@ -112,7 +114,8 @@ def answer(request, device):
     torch.manual_seed(0)
     spec = Spec(request["layer"])
     make = loss_pass if spec.kind == "softmax_cross_entropy" else layer_pass
-    return training_step.measure(make(spec, request["batch"], device), request["seconds"], device)
+    clock = time.process_time_ns if request.get("processor_time") else time.perf_counter_ns
+    return training_step.measure(make(spec, request["batch"], device), request["seconds"], device, clock)
 
 
 def main():

@@ -4,6 +4,7 @@
 
 #include "kernels/activation.h"
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -126,8 +127,24 @@ void gru_gates_tangent_backward(Stream&, const std::type_identity_t<GruTangentBa
   }
 }
 
-MYNAH_FOR_FLOAT_AND_DOUBLE(gru_gates_forward)
-MYNAH_FOR_FLOAT_AND_DOUBLE(gru_gates_backward)
+template <>
+void gru_gates_forward<float>(Stream&, ConstMatrix state_projection, ConstMatrix state, Matrix gates,
+                              Matrix next_state) {
+  using namespace vectorized;
+  operations().gru_gates_forward(state.rows, state.columns, rows_of(state_projection), rows_of(state), rows_of(gates),
+                                 rows_of(next_state));
+}
+
+template <>
+void gru_gates_backward<float>(Stream&, ConstMatrix gates, ConstMatrix state, ConstMatrix next_state_gradient, bool add,
+                               Matrix gate_gradients, Matrix state_gradient) {
+  using namespace vectorized;
+  operations().gru_gates_backward(state.rows, state.columns, rows_of(gates), rows_of(state),
+                                  rows_of(next_state_gradient), add, rows_of(gate_gradients), rows_of(state_gradient));
+}
+
+MYNAH_FOR_DOUBLE(gru_gates_forward)
+MYNAH_FOR_DOUBLE(gru_gates_backward)
 MYNAH_FOR_FLOAT_AND_DOUBLE(gru_gates_tangent)
 MYNAH_FOR_FLOAT_AND_DOUBLE(gru_gates_tangent_backward)
 
