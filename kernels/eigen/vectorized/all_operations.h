@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/eigen/vectorized/channel_bias.h"
 #include "kernels/eigen/vectorized/convolution.h"
 #include "kernels/eigen/vectorized/linear.h"
 #include "kernels/eigen/vectorized/training.h"
@@ -29,7 +30,9 @@ constexpr Operations all_operations(const char* name) {
           convolution_scratch,
           convolution_forward,
           convolution_transposed,
-          convolution_weight_gradient};
+          convolution_weight_gradient,
+          channel_bias_forward,
+          channel_bias_backward};
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ struct FoldedBlock {
   Run* runs;
   Piece* pieces;
   float* images;
+  mutable PlaceBlock cut_for{0, 0, 0};  ///< What `pieces` are for; `cut` is their number.
+  mutable Size cut = 0;
 
   FoldedBlock(const ConvolutionSizes& s, Size joined, Size most, Parts& parts)
       : folding(s),
@@ -92,16 +94,25 @@ void multiply_panels(const Product& p, const float* row_bias, const float* whole
   }
 }
 
-/// Half vectors of a block of places, for packed B.
+/// Whether the pieces of a block are to be cut anew: not where the last block was like it.
+bool is_other_block(const FoldedBlock& block, const PlaceBlock& places) {
+  const PlaceBlock last = block.cut_for;
+  block.cut_for = places;
+  return last.images != places.images || last.first != places.first || last.places != places.places;
+}
+
+/// Pieces of a block of places, for packed B; returns how many.
 Size panel_pieces(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places, Size stride) {
+  if (!is_other_block(block, places)) return block.cut;
   Size count = 0;
   for_each_folded_run(s, block.folding, places, [&](Size from, Size column, Size width) {
     count += cut_into_panels(from, column, width, stride, block.runs + count);
   });
-  return cut_into_halves(block.runs, count, block.pieces);
+  block.cut = cut_into_halves(block.runs, count, block.pieces);
+  return block.cut;
 }
 
-/// The same in a row: `to` is the column.
+/// Runs of a block of places, to their columns.
 Size row_runs(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places) {
   Size count = 0;
   for_each_folded_run(s, block.folding, places, [&](Size from, Size column, Size width) {
@@ -110,9 +121,11 @@ Size row_runs(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBl
   return count;
 }
 
-/// The same for packed rows.
+/// Pieces of a block of places, for packed rows.
 Size row_pieces(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places) {
-  return cut_into_halves(block.runs, row_runs(s, block, places), block.pieces);
+  if (!is_other_block(block, places)) return block.cut;
+  block.cut = cut_into_halves(block.runs, row_runs(s, block, places), block.pieces);
+  return block.cut;
 }
 
 struct ForwardMemory {
