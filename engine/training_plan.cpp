@@ -7,8 +7,9 @@
 
 namespace mynah {
 
-TrainingPlan::Batch::Batch(Stream& stream, const Network& network, Value output, const ResidentData& data, Index rows)
-    : execution(network, {output}, {rows, true, false}) {
+TrainingPlan::Batch::Batch(Stream& stream, const Network& network, Value output, const ResidentData& data, Index rows,
+                           kernels::Precision precision)
+    : execution(network, {output}, {rows, true, false, Mode::evaluate, precision}) {
   if (data.values().columns > 0) {
     const Index stride = (data.values().columns + 3) / 4 * 4;
     value_targets = Buffer<float>(stream.device(), rows * stride);
@@ -48,9 +49,9 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   if (loss_ == Loss::softmax_cross_entropy && data.labels().size != data.rows()) {
     throw input_error("training data", "has no class labels, which softmax cross-entropy needs");
   }
-  full_ = std::make_unique<Batch>(stream, network, output, data, batch_size_);
+  full_ = std::make_unique<Batch>(stream, network, output, data, batch_size_, options.precision);
   if (const Index rest = data.rows() % batch_size_; rest != 0) {
-    rest_ = std::make_unique<Batch>(stream, network, output, data, rest);
+    rest_ = std::make_unique<Batch>(stream, network, output, data, rest, options.precision);
   }
 }
 

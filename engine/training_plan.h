@@ -25,6 +25,7 @@ class TrainingPlan {
     Loss loss = Loss::mse;
     std::uint64_t seed = 0;  ///< Of the permutations.
     bool record = true;      ///< On CUDA: replay a recording instead of launching one by one.
+    kernels::Precision precision = kernels::Precision::float32;  ///< Of the products; weights stay float32.
   };
 
   /// The network is trained to make the loss of `output` small, given `input`. Everything passed by reference must
@@ -50,7 +51,8 @@ class TrainingPlan {
  private:
   /// A batch size's places and recording; there are two: the full batch, and what is left over at the end of an epoch.
   struct Batch {
-    Batch(Stream& stream, const Network& network, Value output, const ResidentData& data, Index rows);
+    Batch(Stream& stream, const Network& network, Value output, const ResidentData& data, Index rows,
+          kernels::Precision precision);
 
     Execution execution;
     Buffer<float> value_targets;
