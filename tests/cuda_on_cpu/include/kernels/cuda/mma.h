@@ -25,58 +25,66 @@ double factor_of(std::uint32_t word, int index) {
 /// c + Σ_k a_k b_k, k in order: products and sums in double, of which the products are exact, and the result rounded to
 /// float towards zero. NVIDIA does not document the order or the rounding; that sums are truncated was measured by Fasi
 /// et al., "Numerical behavior of NVIDIA tensor cores", PeerJ Computer Science 7:e330 (2021).
-template <Precision precision>
-float accumulated(float c, const std::uint32_t (&a)[mma_words], const std::uint32_t (&b)[mma_words]) {
+template <int depth>
+float accumulated(float c, const double (&a)[depth], const double (&b)[depth]) {
   double sum = 0.0;
-  for (int word = 0; word < mma_words; ++word) {
-    for (int i = 0; i < factors_per_word(precision); ++i) {
-      sum += factor_of<precision>(a[word], i) * factor_of<precision>(b[word], i);
-    }
-  }
+  for (int k = 0; k < depth; ++k) sum += a[k] * b[k];
   sum += static_cast<double>(c);
   const auto nearest = static_cast<float>(sum);
   const bool too_far = std::isfinite(nearest) && std::fabs(static_cast<double>(nearest)) > std::fabs(sum);
   return too_far ? std::nextafter(nearest, 0.0f) : nearest;
 }
 
-/// What every lane of the warp brought, two words each. Shuffles may do without a lane that has returned, this may not.
+/// What a lane brings; it lies on the lane's own stack, where it stays while the lane waits.
+struct Call {
+  FragmentA a;
+  FragmentB b;
+  FragmentC* c;
+  bool done = false;
+};
+
 template <Precision precision>
-const cuda_on_cpu::detail::WarpValues& exchanged(std::uint32_t low, std::uint32_t high, cuda_on_cpu::Site site) {
-  using namespace cuda_on_cpu::detail;
-  constexpr auto operation =
-      precision == Precision::tf32 ? WarpOperation::multiply_tf32 : WarpOperation::multiply_bfloat16;
-  const WarpValues& all = exchange(operation, 0xffffffffu, low | std::uint64_t{high} << 32, site);
-  if (all.arrived != 0xffffffffu) fail_kernel("a lane of the warp is missing from its mma.sync", site);
-  return all;
+void multiply_warp(Call* const (&calls)[32]) {
+  constexpr int factors = factors_per_word(precision);
+  double rows[mma_rows][mma_words * factors], columns[mma_columns][mma_words * factors];
+  for (int lane = 0; lane < 32; ++lane) {
+    const int group = lane / 4, member = lane % 4;
+    for (int i = 0; i < factors; ++i) {
+      for (int half = 0; half < 2; ++half) {
+        const int k = (member + 4 * half) * factors + i;
+        rows[group][k] = factor_of<precision>(calls[lane]->a.word[2 * half], i);
+        rows[group + 8][k] = factor_of<precision>(calls[lane]->a.word[2 * half + 1], i);
+        columns[group][k] = factor_of<precision>(calls[lane]->b.word[half], i);
+      }
+    }
+  }
+  for (int lane = 0; lane < 32; ++lane) {
+    for (int i = 0; i < 4; ++i) {
+      float& c = calls[lane]->c->value[i];
+      c = accumulated(c, rows[lane / 4 + i / 2 * 8], columns[2 * (lane % 4) + i % 2]);
+    }
+    calls[lane]->done = true;
+  }
 }
 
 }  // namespace emulated_mma
 
+/// All lanes meet; the first that goes on computes for all of them, while the others still wait.
 template <Precision precision>
 void multiply_add(FragmentC& c, const FragmentA& a, const FragmentB& b,
                   cuda_on_cpu::Site site = cuda_on_cpu::Site::here()) {
   static_assert(precision != Precision::float32, "tensor cores multiply rounded factors");
-  const MmaLane lane;
-  std::uint32_t rows[2][mma_words], columns[2][mma_words];
-  for (int half = 0; half < 2; ++half) {
-    const auto& all = emulated_mma::exchanged<precision>(a.word[2 * half], a.word[2 * half + 1], site);
-    for (int t = 0; t < 4; ++t) {
-      const std::uint64_t words = all.values[4 * lane.group + t];
-      rows[0][4 * half + t] = static_cast<std::uint32_t>(words);
-      rows[1][4 * half + t] = static_cast<std::uint32_t>(words >> 32);
-    }
-  }
-  const auto& all = emulated_mma::exchanged<precision>(b.word[0], b.word[1], site);
-  for (int column = 0; column < 2; ++column) {
-    for (int t = 0; t < 4; ++t) {
-      const std::uint64_t words = all.values[4 * (2 * lane.member + column) + t];
-      columns[column][t] = static_cast<std::uint32_t>(words);
-      columns[column][4 + t] = static_cast<std::uint32_t>(words >> 32);
-    }
-  }
-  for (int i = 0; i < 4; ++i) {
-    c.value[i] = emulated_mma::accumulated<precision>(c.value[i], rows[i / 2], columns[i % 2]);
-  }
+  using namespace cuda_on_cpu::detail;
+  constexpr auto operation =
+      precision == Precision::tf32 ? WarpOperation::multiply_tf32 : WarpOperation::multiply_bfloat16;
+  emulated_mma::Call mine{a, b, &c};
+  const WarpValues& all = exchange(operation, 0xffffffffu, to_bits(&mine), site);
+  // Shuffles may do without a lane that has returned, this may not.
+  if (all.arrived != 0xffffffffu) fail_kernel("a lane of the warp is missing from its mma.sync", site);
+  if (mine.done) return;
+  emulated_mma::Call* calls[32];
+  for (int lane = 0; lane < 32; ++lane) calls[lane] = from_bits<emulated_mma::Call*>(all.values[lane]);
+  emulated_mma::multiply_warp<precision>(calls);
 }
 
 }  // namespace mynah::kernels::cuda
