@@ -54,6 +54,7 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   execution.rows = batch_size_;
   execution.gradients = true;
   execution.mode = Mode::train;
+  execution.precision = options.precision;
   execution.seed = options.seed;
   execution.step = optimizer.step_counter();
   full_ = std::make_unique<Batch>(stream, network, output, data, execution);

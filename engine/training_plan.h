@@ -25,6 +25,7 @@ class TrainingPlan {
     LossOptions loss = {};   ///< mse by default.
     std::uint64_t seed = 0;  ///< Of the permutations, and of the layers' random numbers.
     bool record = true;      ///< On CUDA: replay a recording instead of launching one by one.
+    kernels::Precision precision = kernels::Precision::float32;  ///< Of the products; weights stay float32.
   };
 
   /// The network is trained to make the loss of `output` small, given `input`: its layers run in Mode::train, and their
