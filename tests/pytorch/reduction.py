@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sums, moments, maxima and norms, histograms, the largest k, prefix sums; row norms and their penalty by autograd."""
+"""Sums, moments, maxima and norms, histograms, the largest k, prefix sums."""
 
 import torch
 
@@ -35,14 +35,6 @@ y = torch.randn(4, 130)
 inclusive = y.cumsum(1)
 suffix = y.flip(1).cumsum(1).flip(1)
 dump.case("prefix_sums", x=y, inclusive=inclusive, exclusive=inclusive - y, suffix=suffix, exclusive_suffix=suffix - y)
-
-g = torch.randn(12, 23, requires_grad=True)
-norms, norm_gradient = torch.linalg.vector_norm(g, dim=1), torch.randn(12)
-(dx,) = torch.autograd.grad(norms, g, norm_gradient, retain_graph=True)
-penalty = 10.0 * (norms - 1.0).square().mean()
-(penalty_gradient,) = torch.autograd.grad(penalty, g)
-dump.case("row_norms", x=g, norms=norms, norm_gradient=norm_gradient, dx=dx, penalty=penalty.reshape(1),
-          penalty_gradient=penalty_gradient)
 
 if __name__ == "__main__":
     dump.main()
