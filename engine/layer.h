@@ -195,14 +195,9 @@ class Layer {
   virtual void tangent_backward(Stream& stream, const TangentBackwardPassOf<double>& pass) const = 0;
 };
 
-/// What a layer derives from: it writes each pass once, as a member template on the scalar,
-///
-///   template <class Scalar> void run_forward(Stream&, const ForwardPassOf<Scalar>&) const;
-///   template <class Scalar> void run_backward(Stream&, const BackwardPassOf<Scalar>&) const;
-///   template <class Scalar> void run_tangent(Stream&, const TangentPassOf<Scalar>&) const;
-///   template <class Scalar> void run_tangent_backward(Stream&, const TangentBackwardPassOf<Scalar>&) const;
-///
-/// and ends its source file with MYNAH_LAYER(Name).
+/// What a layer derives from. It writes each pass once, as a member template on the scalar: MYNAH_LAYER_PASSES in the
+/// class declares run_forward, run_backward, run_tangent and run_tangent_backward, and MYNAH_LAYER(Name) at the end of
+/// the source file makes them for float and double.
 template <class Derived>
 class LayerOf : public Layer {
  public:
@@ -223,15 +218,25 @@ class LayerOf : public Layer {
   const Derived& self() const { return static_cast<const Derived&>(*this); }
 };
 
+#define MYNAH_LAYER_PASSES                                                     \
+  template <class Scalar>                                                      \
+  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;   \
+  template <class Scalar>                                                      \
+  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const; \
+  template <class Scalar>                                                      \
+  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;   \
+  template <class Scalar>                                                      \
+  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
+
 // NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses.
-#define MYNAH_LAYER_PASSES(Name, Scalar)                                          \
+#define MYNAH_LAYER_OF(Name, Scalar)                                              \
   template void Name::run_forward(Stream&, const ForwardPassOf<Scalar>&) const;   \
   template void Name::run_backward(Stream&, const BackwardPassOf<Scalar>&) const; \
   template void Name::run_tangent(Stream&, const TangentPassOf<Scalar>&) const;   \
   template void Name::run_tangent_backward(Stream&, const TangentBackwardPassOf<Scalar>&) const;
-#define MYNAH_LAYER(Name)         \
-  MYNAH_LAYER_PASSES(Name, float) \
-  MYNAH_LAYER_PASSES(Name, double)
+#define MYNAH_LAYER(Name)     \
+  MYNAH_LAYER_OF(Name, float) \
+  MYNAH_LAYER_OF(Name, double)
 // NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace mynah

@@ -29,14 +29,7 @@ class BatchNorm : public LayerOf<BatchNorm> {
   std::vector<TensorSpec> tensors(std::span<const Index> inputs) const override;
   Index saved_size(Index rows, std::span<const Index> inputs) const override;
 
-  template <class Scalar>
-  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
+  MYNAH_LAYER_PASSES
 
  private:
   Index channels_, positions_;

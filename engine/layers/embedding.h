@@ -30,14 +30,7 @@ class Embedding : public LayerOf<Embedding> {
   /// of the first number that is no row of the table.
   void check_indices(const std::string& place, MatrixView<const float> indices) const;
 
-  template <class Scalar>
-  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
+  MYNAH_LAYER_PASSES
 
  private:
   Index count_;

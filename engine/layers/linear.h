@@ -26,14 +26,7 @@ class Linear : public LayerOf<Linear> {
   kernels::Activation output_activation() const override { return activation_; }
   bool takes_input_activation() const override { return true; }
 
-  template <class Scalar>
-  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
+  MYNAH_LAYER_PASSES
 
  private:
   Index outputs_;

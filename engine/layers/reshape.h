@@ -18,14 +18,7 @@ class Reshape : public LayerOf<Reshape> {
   Index output_columns(std::span<const Index> inputs) const override;
   const std::vector<Index>& extents() const { return extents_; }
 
-  template <class Scalar>
-  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
+  MYNAH_LAYER_PASSES
 
  private:
   std::string text() const;

@@ -36,14 +36,7 @@ class SpectralNorm : public LayerOf<SpectralNorm> {
   kernels::Activation output_activation() const override { return layer_->output_activation(); }
   bool takes_input_activation() const override { return layer_->takes_input_activation(); }
 
-  template <class Scalar>
-  void run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
+  MYNAH_LAYER_PASSES
 
  private:
   std::shared_ptr<const Layer> layer_;
