@@ -41,7 +41,7 @@ struct SgdCoefficients {
   }
 };
 
-/// The coefficients of rmsprop_step.
+/// The coefficients of rmsprop_step, and its step for one element (the CPU takes it block by block).
 struct RmsPropCoefficients {
   float rate, alpha, rest, epsilon, momentum, decay;
 

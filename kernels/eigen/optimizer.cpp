@@ -1,5 +1,6 @@
 #include "kernels/optimizer.h"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 
@@ -85,15 +86,37 @@ void for_each_gradient(ConstVector gradient, const float* gradient_scale, const 
   for (Index i = 0; i < gradient.size; ++i) step(i, scaled_gradient(gradient.data[i], scale));
 }
 
+/// In blocks that stay in the first cache, so that roots and quotients are taken with vectors; the formulas are those
+/// of RmsPropCoefficients::step.
 template <bool with_momentum, bool centered>
-void rmsprop(const RmsPropCoefficients& coefficients, ConstVector gradient, const float* scale, Vector parameters,
+void rmsprop(const RmsPropCoefficients& c, ConstVector gradient, const float* gradient_scale, Vector parameters,
              Vector square_average, Vector momentum_buffer, Vector gradient_average) {
-  for_each_gradient(gradient, scale, [&](Index i, float g) {
-    float unused = 0.0f;
-    coefficients.step<with_momentum, centered>(g, parameters.data[i], square_average.data[i],
-                                               with_momentum ? momentum_buffer.data[i] : unused,
-                                               centered ? gradient_average.data[i] : unused);
-  });
+  constexpr Index block = 1024;
+  using Block = Eigen::Array<float, Eigen::Dynamic, 1, Eigen::ColMajor, block, 1>;
+  const float scale = gradient_scale == nullptr ? 1.0f : gradient_scale[0];
+  for (Index first = 0; first < parameters.size; first += block) {
+    const Index count = std::min(block, parameters.size - first);
+    const auto part = [&](Vector all) { return Eigen::Map<Eigen::ArrayXf>(all.data + first, count); };
+    auto theta = part(parameters);
+    auto square = part(square_average);
+    const Block g = Eigen::Map<const Eigen::ArrayXf>(gradient.data + first, count) * scale + c.decay * theta;
+    square = c.alpha * square + c.rest * g * g;
+    Block variance = square;
+    if constexpr (centered) {
+      auto average = part(gradient_average);
+      average = c.alpha * average + c.rest * g;
+      variance -= average * average;
+      variance = (variance < 0.0f).select(0.0f, variance);  // NaN stays NaN
+    }
+    const Block update = g / (variance.sqrt() + c.epsilon);
+    if constexpr (with_momentum) {
+      auto buffer = part(momentum_buffer);
+      buffer = c.momentum * buffer + update;
+      theta -= c.rate * buffer;
+    } else {
+      theta -= c.rate * update;
+    }
+  }
 }
 
 }  // namespace

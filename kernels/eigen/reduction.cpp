@@ -57,12 +57,17 @@ void for_each_column(MatrixView<const Scalar> x, Total start, const Combine& com
   }
 }
 
-/// Σ f(x_i), in double and in order.
+/// Σ f(x_i), in double and a fixed order: eight sums side by side, so that no addition waits for the one before.
 template <class Scalar, class Function>
 double total_of(VectorView<const Scalar> x, const Function& function) {
-  double total = 0.0;
-  for (Index i = 0; i < x.size; ++i) total += function(static_cast<double>(x.data[i]));
-  return total;
+  constexpr Index lanes = 8;
+  double totals[lanes] = {};
+  Index i = 0;
+  for (; i + lanes <= x.size; i += lanes) {
+    for (Index lane = 0; lane < lanes; ++lane) totals[lane] += function(static_cast<double>(x.data[i + lane]));
+  }
+  for (Index lane = 0; i < x.size; ++i, ++lane) totals[lane] += function(static_cast<double>(x.data[i]));
+  return ((totals[0] + totals[4]) + (totals[1] + totals[5])) + ((totals[2] + totals[6]) + (totals[3] + totals[7]));
 }
 
 }  // namespace
