@@ -71,13 +71,17 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
   adam.constants.weight_decay = static_cast<float>(options.weight_decay);
   adam.constants.decoupled = true;
   optimizer_ = std::make_unique<Adam>(stream, policy_.network().parameters, adam);
-  plan_ =
-      std::make_unique<TrainingPlan>(stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_, training_,
-                                     TrainingPlan::Options{options.batch_size, loss_, options.seed, true});
+  plan_ = std::make_unique<TrainingPlan>(
+      stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_, training_,
+      TrainingPlan::Options{options.batch_size, loss_, options.seed, true, options.precision});
   if (!validation_.empty()) {
     validation_plan_ = std::make_unique<EvaluationPlan>(stream, policy_.network(), policy_.input(), policy_.output(),
                                                         loss_, validation_);
   }
+}
+
+std::string BehaviourCloning::describe_plan() const {
+  return plan_->describe() + "; products in " + kernels::precision_name(options_.precision);
 }
 
 void BehaviourCloning::normalize(const BehaviourCloningOptions& options) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "algorithms/policy.h"
+#include "engine/adam.h"
 #include "engine/early_stopping.h"
 #include "engine/evaluation_plan.h"
 #include "engine/training_plan.h"
@@ -24,6 +25,8 @@ struct BehaviourCloningOptions {
   bool normalize_observations = true;
   bool normalize_actions = false;  ///< Continuous actions only: the loss weighs each action column by 1/variance.
   std::uint64_t seed = 0;          ///< Of the weights and of the order of rows.
+  /// Of the products in training. Weights are kept in float32, and policies run in it, in validation too.
+  kernels::Precision precision = kernels::Precision::float32;
 
   /// Errors: input_error naming the option as it stands on the command line.
   void validate() const;
@@ -65,7 +68,7 @@ class BehaviourCloning {
   BehaviourCloningResult fit(const Observer& observer = {});
 
   Policy& policy() { return policy_; }
-  std::string describe_plan() const { return plan_->describe(); }
+  std::string describe_plan() const;
 
   /// The whole state after an epoch: weights, Adam, best weights, counters. A run that is killed, and goes on from the
   /// last state that was saved, ends with the same bits as one that was not.

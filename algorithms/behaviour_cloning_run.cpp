@@ -9,6 +9,7 @@
 #include "engine/device.h"
 #include "engine/file_bytes.h"
 #include "engine/metrics.h"
+#include "engine/precision_option.h"
 #include "engine/run_folder.h"
 #include "engine/split.h"
 #include "kernels/error.h"
@@ -161,6 +162,10 @@ OptionTable BehaviourCloningSettings::table() {
   table.add("batch-size", &cloning.batch_size, "Rows a step");
   table.add("learning-rate", &cloning.learning_rate, "Step size of Adam");
   table.add("weight-decay", &cloning.weight_decay, "Decoupled weight decay (AdamW)");
+  table.add(
+      "precision", &precision,
+      "Of the products in training: float32, or tf32 or bfloat16, which round their factors and use tensor cores; "
+      "weights stay float32");
   table.add("patience", &cloning.patience, "Stop after this many epochs without a better validation loss; 0: never");
   table.add("keep-best", &cloning.keep_best, "Keep the weights with the best validation loss, else the last ones");
   table.add("validation-fraction", &validation_fraction, "Part of the episodes that is held out; 0: none");
@@ -178,6 +183,7 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
                                               bool overwrite, ProgressObserver& progress,
                                               const std::atomic<bool>* stop) {
   settings.cloning.activation = parse_activation(settings.activation);
+  settings.cloning.precision = parse_precision(settings.precision);
   settings.cloning.validate();
   if (!settings.task.empty()) settings.task = make_task(settings.task)->description().name;
   if (settings.checkpoint_every < 0) {
@@ -204,6 +210,7 @@ BehaviourCloningOutcome resume_behaviour_cloning(const std::filesystem::path& pa
   OptionTable table = settings.table();
   table.apply(parse_toml_config(run.config(), run.config_path().string(), table.names()));
   settings.cloning.activation = parse_activation(settings.activation);
+  settings.cloning.precision = parse_precision(settings.precision);
   Job job(settings, progress);
   const auto checkpoint = run.load_checkpoint();
   if (!checkpoint) {

@@ -19,6 +19,7 @@ struct BehaviourCloningSettings {
   Index checkpoint_every = 0;  ///< Epochs between checkpoints; 0: by time.
   double checkpoint_seconds = 10.0;
   std::string activation = "relu";
+  std::string precision = "float32";
   BehaviourCloningOptions cloning;
 
   /// The table of all options; it points into this object.

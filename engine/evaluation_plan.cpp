@@ -15,6 +15,7 @@ constexpr Index block_rows = 512;
 EvaluationPlan::EvaluationPlan(Stream& stream, const Network& network, Value input, Value output, LossOptions loss,
                                const ResidentData& data)
     : input_(input), output_(output), loss_(loss), data_(&data), sums_(stream.device(), 2) {
+  data.check_targets(stream, loss_, network.graph.columns(output));
   const Index rows = std::min(block_rows, data.rows());
   block_ = std::make_unique<Execution>(network, std::vector<Value>{output}, Execution::Options{rows});
   if (const Index rest = data.rows() % rows; rest != 0) {

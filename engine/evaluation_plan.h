@@ -15,7 +15,8 @@ class EvaluationPlan {
     double accuracy = 0.0;  ///< Share of rows whose highest score stands at the label; 0 where targets are values.
   };
 
-  /// Everything passed by reference must outlive the plan and keep its place; data has at least one row.
+  /// Everything passed by reference must outlive the plan and keep its place; data has at least one row. Errors:
+  /// input_error for targets that the loss is not defined for, or that do not fit the network.
   EvaluationPlan(Stream& stream, const Network& network, Value input, Value output, LossOptions loss,
                  const ResidentData& data);
 

@@ -56,11 +56,13 @@ Execution::Execution(const Network& network, std::vector<Value> outputs, Options
   place(needed, with_gradient(needed), with_tangent(needed));
   make_forward_steps(needed);
   if (!options_.gradients) return;
+  place_shares();
   for (const Value output : outputs_) {
-    backward_steps_.push_back(make_backward_steps(output, false));
-    fuse_activations(backward_steps_.back());
-    if (tangents) tangent_backward_steps_.push_back(make_backward_steps(output, true));
+    backward_steps_.push_back(make_backward_steps({output}, false));
+    if (tangents) tangent_backward_steps_.push_back(make_backward_steps({output}, true));
   }
+  backward_steps_.push_back(make_backward_steps(outputs_, false));
+  for (Steps& steps : backward_steps_) fuse_activations(steps);
 }
 
 std::vector<bool> Execution::needed_by(const std::vector<Value>& outputs) const {
@@ -180,13 +182,13 @@ void Execution::poison(Stream& stream) const {
   spoil(gradients_, false);
   spoil(tangents_, options_.gradients);
   spoil(tangent_gradients_, false);
-  for (const Buffer<float>& share : share_memory_) kernels::fill(stream, share.view(), nan);
+  kernels::fill(stream, share_memory_.view(), nan);
 }
 
 Index Execution::bytes() const {
-  Index total = value_memory_.size() + gradient_memory_.size() + tangent_memory_.size() +
-                tangent_gradient_memory_.size() + saved_memory_.size() + parameter_tangent_.size();
-  for (const Buffer<float>& share : share_memory_) total += share.size();
+  const Index total = value_memory_.size() + gradient_memory_.size() + tangent_memory_.size() +
+                      tangent_gradient_memory_.size() + share_memory_.size() + saved_memory_.size() +
+                      parameter_tangent_.size();
   return total * static_cast<Index>(sizeof(float));
 }
 
@@ -232,38 +234,63 @@ void Execution::make_forward_steps(const std::vector<bool>& needed) {
   }
 }
 
-Matrix Execution::place_share(Index columns) {
-  share_memory_.emplace_back(network_->device, options_.rows * padded(columns));
-  return {share_memory_.back().data(), options_.rows, columns, padded(columns)};
+/// Shares are added up as soon as their layer has run, so that all steps use the same places.
+void Execution::place_shares() {
+  Index most = 0;
+  for (const Graph::Node& node : network_->graph.nodes()) {
+    Index together = 0;
+    for (const Value input : node.inputs) {
+      together += aligned(options_.rows * padded(network_->graph.columns(input)));
+    }
+    most = std::max(most, node.inputs.size() > 1 || has_several_users(node.inputs) ? together : 0);
+  }
+  const bool tangents = options_.input_tangents || options_.parameter_tangents;
+  share_memory_ = Buffer<float>(network_->device, (tangents ? 2 : 1) * most);
+}
+
+bool Execution::has_several_users(const std::vector<Value>& values) const {
+  return std::any_of(values.begin(), values.end(), [&](Value value) {
+    auto users = std::count(outputs_.begin(), outputs_.end(), value);
+    for (const Graph::Node& node : network_->graph.nodes()) {
+      users += std::count(node.inputs.begin(), node.inputs.end(), value);
+    }
+    return users > 1;
+  });
 }
 
 /// The place for a user's share of an input's gradient: the gradient itself for the first, a place aside for others.
-Matrix Execution::take_share(Value input, Shares& shares, std::vector<Addition>& additions) {
+Matrix Execution::take_share(Value input, Shares& shares, std::vector<Addition>& additions, Index* used) {
   const Matrix sum = shares.sums[at(input)];
   if (sum.data == nullptr) return sum;
   if (!shares.written[at(input)]) {
     shares.written[at(input)] = true;
     return sum;
   }
-  const Matrix share = place_share(sum.columns);
+  const Matrix share{share_memory_.data() + *used, options_.rows, sum.columns, padded(sum.columns)};
+  *used += aligned(options_.rows * padded(sum.columns));
   additions.push_back({share, sum});
   return share;
 }
 
-Execution::Steps Execution::make_backward_steps(Value output, bool with_tangents) {
-  const std::vector<bool> on_path = needed_by({output});
+Execution::Steps Execution::make_backward_steps(const std::vector<Value>& outputs, bool with_tangents) {
+  const std::vector<bool> on_path = needed_by(outputs);
   // What holds the share of a later user already.
   Shares gradients{gradients_, std::vector<bool>(values_.size(), false)};
   Shares tangent_gradients{tangent_gradients_, std::vector<bool>(values_.size(), false)};
+  for (const Value output : outputs) {  // the caller's share
+    gradients.written[at(output)] = tangent_gradients.written[at(output)] = true;
+  }
   Steps steps;
   for (auto forward = forward_steps_.rbegin(); forward != forward_steps_.rend(); ++forward) {
     if (!on_path[at(forward->output)] || gradients_[at(forward->output)].data == nullptr) continue;
     BackwardStep step;
+    Index shared = 0;
     step.forward = &*forward;
     const bool tangible = with_tangents && tangents_[at(forward->output)].data != nullptr;
     for (const Value input : network_->graph.node(forward->output).inputs) {
-      step.input_gradients.push_back(take_share(input, gradients, step.additions));
-      if (tangible) step.input_tangent_gradients.push_back(take_share(input, tangent_gradients, step.additions));
+      step.input_gradients.push_back(take_share(input, gradients, step.additions, &shared));
+      if (tangible)
+        step.input_tangent_gradients.push_back(take_share(input, tangent_gradients, step.additions, &shared));
     }
     steps.push_back(std::move(step));
   }
@@ -294,9 +321,8 @@ void Execution::fuse_activations(Steps& steps) const {
 
 int Execution::fused_activation_count() const {
   int count = 0;
-  for (const Steps& steps : backward_steps_) {
-    for (const BackwardStep& step : steps) count += step.gradient_is_before_activation ? 1 : 0;
-  }
+  if (backward_steps_.empty()) return 0;
+  for (const BackwardStep& step : backward_steps_.back()) count += step.gradient_is_before_activation ? 1 : 0;
   return count;
 }
 
@@ -347,12 +373,21 @@ void Execution::run_backward(Stream& stream, const BackwardStep& step, ConstMatr
                            step.gradient_is_before_activation, step.input_activation, step.input_activation_operand});
 }
 
-void Execution::backward(Stream& stream, Value output) const {
-  for (const BackwardStep& step : steps_to(output, backward_steps_)) {
+void Execution::run_backward(Stream& stream, const Steps& steps) const {
+  for (const BackwardStep& step : steps) {
     const std::size_t node = at(step.forward->output);
     run_backward(stream, step, values_[node], gradients_[node]);
     for (const Addition& addition : step.additions) kernels::add(stream, addition.share, addition.sum);
   }
+}
+
+void Execution::backward(Stream& stream, Value output) const {
+  run_backward(stream, steps_to(output, backward_steps_));
+}
+
+void Execution::backward(Stream& stream) const {
+  (void)steps_to(outputs_.front(), backward_steps_);  // refuses where there are none
+  run_backward(stream, backward_steps_.back());
 }
 
 void Execution::tangent(Stream& stream) const {

@@ -52,6 +52,8 @@ class Execution {
   /// gradients of inputs if asked for. A value that several layers use gets the sum of their shares, in the fixed order
   /// of the graph, last user first. Gradients of values are overwritten on the way.
   void backward(Stream& stream, Value output) const;
+  /// The same from the gradients of all outputs together, in one pass: several heads of one network.
+  void backward(Stream& stream) const;
 
   /// After forward(): the directional derivative of every value, along tangent(input) and parameter_tangent().
   void tangent(Stream& stream) const;
@@ -113,10 +115,12 @@ class Execution {
   void place(const std::vector<bool>& needed, const std::vector<bool>& differentiable,
              const std::vector<bool>& tangible);
   void make_forward_steps(const std::vector<bool>& needed);
-  Steps make_backward_steps(Value output, bool with_tangents);
-  Matrix take_share(Value input, Shares& shares, std::vector<Addition>& additions);
+  Steps make_backward_steps(const std::vector<Value>& outputs, bool with_tangents);
+  void run_backward(Stream& stream, const Steps& steps) const;
+  Matrix take_share(Value input, Shares& shares, std::vector<Addition>& additions, Index* used);
   void fuse_activations(Steps& steps) const;
-  Matrix place_share(Index columns);
+  void place_shares();
+  bool has_several_users(const std::vector<Value>& values) const;
   const Steps& steps_to(Value output, const std::vector<Steps>& lists) const;
   static void run_backward(Stream& stream, const BackwardStep& step, ConstMatrix output, Matrix output_gradient);
 
@@ -129,7 +133,7 @@ class Execution {
   std::vector<Matrix> tangent_gradients_;  // by node
   std::vector<Vector> saved_;              // by node
   std::vector<ForwardStep> forward_steps_;
-  std::vector<Steps> backward_steps_;  // one list for each of outputs_
+  std::vector<Steps> backward_steps_;  // one list for each of outputs_, and one for all of them together
   std::vector<Steps> tangent_backward_steps_;
   Buffer<float> value_memory_;
   Buffer<float> gradient_memory_;
@@ -137,7 +141,7 @@ class Execution {
   Buffer<float> tangent_gradient_memory_;
   Buffer<float> saved_memory_;
   Buffer<float> parameter_tangent_;
-  std::vector<Buffer<float>> share_memory_;
+  Buffer<float> share_memory_;
 };
 
 }  // namespace mynah

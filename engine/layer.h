@@ -12,7 +12,21 @@
 
 namespace mynah {
 
-enum class Initialization { zeros, ones, kaiming_uniform, xavier_uniform };
+/// How a tensor starts: kernels/initialization.h, which says what fans and gain mean. Random ones have the seed of the
+/// network and the number of the tensor as their key.
+enum class Initialization {
+  zeros,
+  ones,
+  kaiming_uniform,   ///< fan_in, gain
+  xavier_uniform,    ///< fan_in, fan_out, gain
+  kaiming_normal,    ///< fan_in, gain
+  xavier_normal,     ///< fan_in, fan_out, gain
+  orthogonal,        ///< gain; of the matrix [first extent, all others]
+  truncated_normal,  ///< mean, deviation; cut off at two deviations
+  normal,            ///< mean, deviation
+  uniform,           ///< low, high
+  constant           ///< value
+};
 
 /// A tensor that a layer owns: what it is called, its shape, and how it starts.
 struct TensorSpec {
@@ -22,6 +36,13 @@ struct TensorSpec {
   Index fan_in = 0;
   Index fan_out = 0;
   bool trainable = true;  ///< false: not trained, such as the normalisation of the input, or running statistics.
+  // What some initialisations take: see Initialization.
+  double gain = 1.0;
+  double mean = 0.0;
+  double deviation = 1.0;
+  double low = 0.0;
+  double high = 1.0;
+  double value = 0.0;
 
   Index size() const {
     Index product = 1;

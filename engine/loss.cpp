@@ -49,27 +49,22 @@ void require_values(const LossOptions& loss, ConstMatrix prediction, const Targe
   throw Error(Error::Cause::internal, loss_name(loss.kind), "there are no target values");
 }
 
-std::string number(float value) {
-  return fmt::format("{:g}", value);
-}
-
 void check_labels(const LossOptions& loss, ConstLabels labels, Index classes, const std::string& place) {
   const std::string name = loss_name(loss.kind);
   if (!loss.class_weights.empty() && loss.class_weights.size != classes) {
     throw input_error(place,
-                      name + " has " + std::to_string(loss.class_weights.size) + " class weights for " +
-                          std::to_string(classes) + " classes",
+                      fmt::format("{} has {} class weights for {} classes", name, loss.class_weights.size, classes),
                       "give one weight a class, or none");
   }
   for (Index m = 0; m < labels.size; ++m) {
     const std::int32_t label = labels.data[m];
     if ((label >= 0 && label < classes) || loss.ignored_label == label) continue;
-    throw input_error(place + ", row " + std::to_string(m),
-                      "label " + std::to_string(label) + " is none of the " + std::to_string(classes) + " classes of " +
-                          name + ", 0 to " + std::to_string(classes - 1),
-                      label < 0 ? "correct the label, or name it as the ignored label if the row should not count"
-                                : "give the network an output for every class (at least " +
-                                      std::to_string(Index{label} + 1) + "), or correct the label");
+    throw input_error(
+        fmt::format("{}, row {}", place, m),
+        fmt::format("label {} is none of the {} classes of {}, 0 to {}", label, classes, name, classes - 1),
+        label < 0 ? "correct the label, or name it as the ignored label if the row should not count"
+                  : fmt::format("give the network an output for every class (at least {}), or correct the label",
+                                Index{label} + 1));
   }
 }
 
@@ -81,28 +76,31 @@ std::string complaint(Loss loss, float target) {
   return {};
 }
 
-std::string remedy_of(Loss loss, float target) {
-  if (!std::isfinite(target)) return "correct or remove the row";
-  if (loss == Loss::hinge) return "label one class with 1 and the other with -1; labels of 0 become -1 by 2 t - 1";
-  return "give probabilities, or 0 and 1; for other targets, train with mse or huber";
+void check_target(Loss loss, float target, const std::string& place) {
+  const std::string problem = complaint(loss, target);
+  if (problem.empty()) return;
+  throw input_error(place, fmt::format("target {:g} of {} {}", target, loss_name(loss), problem),
+                    !std::isfinite(target) ? "correct or remove the row"
+                    : loss == Loss::hinge
+                        ? "label one class with 1 and the other with -1; labels of 0 become -1 by 2 t - 1"
+                        : "give probabilities, or 0 and 1; for other targets, train with mse or huber");
 }
 
 void check_values(const LossOptions& loss, ConstMatrix values, Index columns, const std::string& place) {
-  const std::string name = loss_name(loss.kind);
-  if (prediction_columns(loss.kind, values.columns) != columns) {
+  const Index needed = prediction_columns(loss.kind, values.columns);
+  if (needed != columns) {
     throw input_error(place,
-                      name + " compares " + std::to_string(values.columns) + " target columns with " +
-                          std::to_string(columns) + " columns of predictions",
-                      "give the network " + std::to_string(prediction_columns(loss.kind, values.columns)) + " outputs" +
-                          (loss.kind == Loss::gaussian_likelihood ? ": a mean and a log-variance for each" : ""));
+                      fmt::format("{} compares {} target columns with {} columns of predictions", loss_name(loss.kind),
+                                  values.columns, columns),
+                      fmt::format("give the network {} outputs{}", needed,
+                                  needed != values.columns ? ": a mean and a log-variance for each" : ""));
   }
   for (Index m = 0; m < values.rows; ++m) {
     for (Index c = 0; c < values.columns; ++c) {
       const float target = values.row(m).data[c];
-      const std::string problem = complaint(loss.kind, target);
-      if (problem.empty()) continue;
-      throw input_error(place + ", row " + std::to_string(m) + ", column " + std::to_string(c),
-                        "target " + number(target) + " of " + name + " " + problem, remedy_of(loss.kind, target));
+      if (!complaint(loss.kind, target).empty()) {
+        check_target(loss.kind, target, fmt::format("{}, row {}, column {}", place, m, c));
+      }
     }
   }
 }
@@ -110,16 +108,14 @@ void check_values(const LossOptions& loss, ConstMatrix values, Index columns, co
 void check_weights(const LossOptions& loss, ConstVector weights, Index rows, const std::string& place) {
   if (weights.empty()) return;
   if (weights.size != rows) {
-    throw input_error(
-        place,
-        std::to_string(weights.size) + " weights for " + std::to_string(rows) + " rows of " + loss_name(loss.kind),
-        "give one weight a row, or none");
+    throw input_error(place, fmt::format("{} weights for {} rows of {}", weights.size, rows, loss_name(loss.kind)),
+                      "give one weight a row, or none");
   }
   for (Index m = 0; m < weights.size; ++m) {
     const float weight = weights.data[m];
     if (std::isfinite(weight) && weight >= 0.0f) continue;
-    throw input_error(place + ", row " + std::to_string(m),
-                      "weight " + number(weight) + " of " + loss_name(loss.kind) + " is negative or not finite",
+    throw input_error(fmt::format("{}, row {}", place, m),
+                      fmt::format("weight {:g} of {} is negative or not finite", weight, loss_name(loss.kind)),
                       "give weights of 0 or more");
   }
 }
@@ -171,21 +167,23 @@ void evaluate_loss_tangent(Stream& stream, const LossOptions& loss, ConstMatrix 
 void check_loss(const LossOptions& loss) {
   const std::string name = loss_name(loss.kind);
   if (loss.kind == Loss::huber && !(loss.huber_delta > 0.0f && std::isfinite(loss.huber_delta))) {
-    throw input_error(name, "delta " + number(loss.huber_delta) + " is not above 0", "1 is usual; mse has no limit");
+    throw input_error(name, fmt::format("delta {:g} is not above 0", loss.huber_delta), "1 is usual; mse has no limit");
   }
   if (loss.kind == Loss::binary_cross_entropy &&
       !(loss.positive_weight >= 0.0f && std::isfinite(loss.positive_weight))) {
-    throw input_error(name, "positive weight " + number(loss.positive_weight) + " is not a number of 0 or more",
+    throw input_error(name, fmt::format("positive weight {:g} is not a number of 0 or more", loss.positive_weight),
                       "1 weighs both alike");
   }
-  if (loss.kind == Loss::softmax_cross_entropy && !(loss.label_smoothing >= 0.0f && loss.label_smoothing <= 1.0f)) {
-    throw input_error(name, "label smoothing " + number(loss.label_smoothing) + " is not in [0, 1]",
+  if (takes_labels(loss.kind) && !(loss.label_smoothing >= 0.0f && loss.label_smoothing <= 1.0f)) {
+    throw input_error(name, fmt::format("label smoothing {:g} is not in [0, 1]", loss.label_smoothing),
                       "0 is none, 0.1 is usual");
   }
   const auto& limits = loss.gaussian_likelihood;
   if (loss.kind == Loss::gaussian_likelihood && !(limits.smallest_log_variance < limits.largest_log_variance)) {
-    throw input_error(name, "the smallest log-variance, " + number(limits.smallest_log_variance) +
-                                ", is not below the largest, " + number(limits.largest_log_variance));
+    throw input_error(name,
+                      fmt::format("the smallest log-variance, {:g}, is not below the largest, {:g}",
+                                  limits.smallest_log_variance, limits.largest_log_variance),
+                      "-13.8 and 20 are the defaults");
   }
 }
 
@@ -195,16 +193,14 @@ void check_targets(const LossOptions& loss, const Targets& targets, Index predic
   if (takes_labels(loss.kind)) {
     check_labels(loss, targets.labels, prediction_columns, place);
     check_weights(loss, targets.weights, targets.labels.size, place);
-  } else if (targets.constant && loss.kind != Loss::gaussian_likelihood) {
-    const std::string problem = complaint(loss.kind, *targets.constant);
-    if (!problem.empty()) {
-      throw input_error(place, "target " + number(*targets.constant) + " of " + loss_name(loss.kind) + " " + problem,
-                        remedy_of(loss.kind, *targets.constant));
-    }
-  } else {
-    check_values(loss, targets.values, prediction_columns, place);
-    check_weights(loss, targets.weights, targets.values.rows, place);
+    return;
   }
+  if (targets.constant && loss.kind != Loss::gaussian_likelihood) {
+    check_target(loss.kind, *targets.constant, place);
+    return;
+  }
+  check_values(loss, targets.values, prediction_columns, place);
+  check_weights(loss, targets.weights, targets.values.rows, place);
 }
 
 void require_finite_loss(double loss, const std::string& place) {

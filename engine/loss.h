@@ -64,7 +64,7 @@ void evaluate_loss(Stream& stream, const LossOptions& loss, ConstMatrix predicti
                    VectorView<double> loss_sum, Matrix gradient);
 
 /// gradient_tangent = H_L prediction_tangent, the derivative of the gradient along a direction of the prediction; see
-/// kernels/loss.h. All matrices of the shape of prediction.
+/// kernels/loss.h. All matrices of the shape of prediction; gradient_tangent may not overlap prediction_tangent.
 void evaluate_loss_tangent(Stream& stream, const LossOptions& loss, ConstMatrix prediction, const Targets& targets,
                            ConstMatrix prediction_tangent, Matrix gradient_tangent);
 

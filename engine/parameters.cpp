@@ -7,6 +7,7 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
+#include "kernels/initialization.h"
 #include "kernels/random.h"
 
 namespace mynah {
@@ -22,6 +23,35 @@ TensorView view_of(float* base, const Parameters::Tensor& tensor) {
   const auto& shape = tensor.spec.shape;
   const Index rows = shape.size() == 1 ? 1 : shape.front();
   return {base + tensor.offset, rows, rows == 0 ? 0 : tensor.spec.size() / rows};
+}
+
+void initialize_tensor(Stream& stream, RandomKey key, const TensorSpec& spec, TensorView tensor) {
+  const Vector values = tensor.vector();
+  const auto rounded = [](double value) { return static_cast<float>(value); };
+  switch (spec.initialization) {
+    case Initialization::zeros:
+      return kernels::fill(stream, values, 0.0f);
+    case Initialization::ones:
+      return kernels::fill(stream, values, 1.0f);
+    case Initialization::kaiming_uniform:
+      return kernels::kaiming_uniform(stream, key, spec.fan_in, values, spec.gain);
+    case Initialization::xavier_uniform:
+      return kernels::xavier_uniform(stream, key, spec.fan_in, spec.fan_out, values, spec.gain);
+    case Initialization::kaiming_normal:
+      return kernels::kaiming_normal(stream, key, spec.fan_in, values, spec.gain);
+    case Initialization::xavier_normal:
+      return kernels::xavier_normal(stream, key, spec.fan_in, spec.fan_out, values, spec.gain);
+    case Initialization::orthogonal:
+      return kernels::orthogonal(stream, key, rounded(spec.gain), tensor.matrix());
+    case Initialization::truncated_normal:
+      return kernels::truncated_normal(stream, key, nullptr, rounded(spec.mean), rounded(spec.deviation), values);
+    case Initialization::normal:
+      return kernels::normal(stream, key, nullptr, rounded(spec.mean), rounded(spec.deviation), values);
+    case Initialization::uniform:
+      return kernels::uniform(stream, key, nullptr, rounded(spec.low), rounded(spec.high), values);
+    case Initialization::constant:
+      return kernels::fill(stream, values, rounded(spec.value));
+  }
 }
 
 /// Sets trainable = false where a pattern names the tensor.
@@ -87,24 +117,19 @@ Parameters::Parameters(Stream& stream, const Graph& graph, const std::vector<std
 
 void Parameters::initialize(Stream& stream, std::uint64_t seed) {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    const TensorSpec& spec = tensors_[i].spec;
-    const Vector values{values_.data() + tensors_[i].offset, spec.size()};
-    const RandomKey key = random_key(seed, RandomStream::initialization, static_cast<std::uint32_t>(i));
-    switch (spec.initialization) {
-      case Initialization::zeros:
-        kernels::fill(stream, values, 0.0f);
-        break;
-      case Initialization::ones:
-        kernels::fill(stream, values, 1.0f);
-        break;
-      case Initialization::kaiming_uniform:
-        kernels::kaiming_uniform(stream, key, spec.fan_in, values);
-        break;
-      case Initialization::xavier_uniform:
-        kernels::xavier_uniform(stream, key, spec.fan_in, spec.fan_out, values);
-        break;
-    }
+    initialize_tensor(stream, random_key(seed, RandomStream::initialization, static_cast<std::uint32_t>(i)),
+                      tensors_[i].spec, view_of(values_.data(), tensors_[i]));
   }
+}
+
+void Parameters::require_trained(const std::string& place) const {
+  if (trained_count_ > 0) return;
+  std::string known;
+  for (const Tensor& tensor : tensors_) known += (known.empty() ? "" : ", ") + tensor.name;
+  if (known.empty()) throw input_error(place, "the network has no tensors, so there is nothing to train");
+  throw input_error(place,
+                    "the network has no trained tensor: all of its tensors are constants or frozen (" + known + ")",
+                    "freeze fewer of them");
 }
 
 std::vector<TensorView> Parameters::views_into(float* base, Value node, bool trained_only) const {

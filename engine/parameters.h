@@ -33,6 +33,8 @@ class Parameters {
   std::span<const Tensor> tensors() const { return tensors_; }
   /// Number of trained values, without the padding.
   Index trained_count() const { return trained_count_; }
+  /// Errors: input_error at `place` where nothing is trained, naming the tensors: for whoever would train.
+  void require_trained(const std::string& place) const;
 
   /// The whole trained part as one flat vector, padding included, and its gradient.
   Vector trained() const { return {values_.data(), trained_size_}; }

@@ -7,8 +7,10 @@
 
 namespace mynah {
 
-TrainingPlan::Batch::Batch(Stream& stream, const Network& network, Value output, const ResidentData& data, Index rows)
-    : execution(network, {output}, {rows, true, false}) {
+TrainingPlan::Batch::Batch(Stream& stream, const Network& network, Value output, const ResidentData& data,
+                           const Execution::Options& options)
+    : execution(network, {output}, options) {
+  const Index rows = options.rows;
   if (data.values().columns > 0) {
     const Index stride = (data.values().columns + 3) / 4 * 4;
     value_targets = Buffer<float>(stream.device(), rows * stride);
@@ -18,7 +20,7 @@ TrainingPlan::Batch::Batch(Stream& stream, const Network& network, Value output,
   }
 }
 
-TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value output, Adam& optimizer,
+TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value output, Optimizer& optimizer,
                            const ResidentData& data, const Options& options)
     : network_(&network),
       input_(input),
@@ -44,9 +46,21 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
     throw input_error("training data", "has no class labels, which softmax cross-entropy needs");
   }
   data.check_targets(stream, loss_, network.graph.columns(output));
-  full_ = std::make_unique<Batch>(stream, network, output, data, batch_size_);
+  network.parameters.require_trained("training");
+  if (&optimizer.parameters() != &network.parameters) {
+    throw Error(Error::Cause::internal, "training plan", "the optimizer was made for another network's parameters");
+  }
+  Execution::Options execution;
+  execution.rows = batch_size_;
+  execution.gradients = true;
+  execution.mode = Mode::train;
+  execution.precision = options.precision;
+  execution.seed = options.seed;
+  execution.step = optimizer.step_counter();
+  full_ = std::make_unique<Batch>(stream, network, output, data, execution);
   if (const Index rest = data.rows() % batch_size_; rest != 0) {
-    rest_ = std::make_unique<Batch>(stream, network, output, data, rest);
+    execution.rows = rest;
+    rest_ = std::make_unique<Batch>(stream, network, output, data, execution);
   }
 }
 

@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "engine/adam.h"
 #include "engine/execution.h"
+#include "engine/optimizer.h"
 #include "engine/resident_data.h"
 #include "kernels/philox.h"
 #include "kernels/recording.h"
@@ -15,23 +15,26 @@ namespace mynah {
 /// step.
 ///
 /// A step takes the next rows of the epoch's permutation from the resident data, runs forward, loss and backward, and
-/// applies Adam. What changes from step to step (position in the epoch, step number, learning rate) lives in device
-/// memory, so on CUDA the second step of each batch size is recorded and all later ones are replays of it; on the CPU
-/// the operations are called directly. After the first epoch no step allocates.
+/// applies the optimizer. What changes from step to step (position in the epoch, step number, learning rate) lives in
+/// device memory, so on CUDA the second step of each batch size is recorded and all later ones are replays of it; on
+/// the CPU the operations are called directly. After the first epoch no step allocates.
 class TrainingPlan {
  public:
   struct Options {
     Index batch_size = 32;
     LossOptions loss = {};   ///< mse by default.
-    std::uint64_t seed = 0;  ///< Of the permutations.
+    std::uint64_t seed = 0;  ///< Of the permutations, and of the layers' random numbers.
     bool record = true;      ///< On CUDA: replay a recording instead of launching one by one.
+    kernels::Precision precision = kernels::Precision::float32;  ///< Of the products; weights stay float32.
   };
 
-  /// The network is trained to make the loss of `output` small, given `input`. Everything passed by reference must
-  /// outlive the plan and keep its place. Errors: input_error for an empty data set, or data that do not fit the
-  /// network.
-  TrainingPlan(Stream& stream, Network& network, Value input, Value output, Adam& optimizer, const ResidentData& data,
-               const Options& options);
+  /// The network is trained to make the loss of `output` small, given `input`: its layers run in Mode::train, and their
+  /// random numbers depend on the seed and the optimizer's step number, so that a resumed training draws those of the
+  /// uninterrupted one. Everything passed by reference must outlive the plan and keep its place. Errors: input_error
+  /// for an empty data set, data that do not fit the network, targets that the loss is not defined for, or a network of
+  /// which nothing is trained.
+  TrainingPlan(Stream& stream, Network& network, Value input, Value output, Optimizer& optimizer,
+               const ResidentData& data, const Options& options);
 
   /// One pass over the data in the order that (seed, epoch) determines; the last batch holds what is left over. Returns
   /// the mean loss over the epoch, each batch with the weights it met. Waits for the stream.
@@ -50,7 +53,8 @@ class TrainingPlan {
  private:
   /// A batch size's places and recording; there are two: the full batch, and what is left over at the end of an epoch.
   struct Batch {
-    Batch(Stream& stream, const Network& network, Value output, const ResidentData& data, Index rows);
+    Batch(Stream& stream, const Network& network, Value output, const ResidentData& data,
+          const Execution::Options& options);
 
     Execution execution;
     Buffer<float> value_targets;
@@ -65,7 +69,7 @@ class TrainingPlan {
   Network* network_;
   Value input_;
   Value output_;
-  Adam* optimizer_;
+  Optimizer* optimizer_;
   const ResidentData* data_;
   LossOptions loss_;
   Index batch_size_;

@@ -42,7 +42,7 @@ void softmax_cross_entropy_loss(Stream& stream, ConstMatrixOf<Scalar> logits, Co
 ///
 ///   gradient_tangent_mc = w_m Q_m p_mc (logits_tangent_mc - Σ_k p_mk logits_tangent_mk) / D
 ///
-/// All matrices [rows, classes]. gradient_tangent may be logits or logits_tangent itself.
+/// All matrices [rows, classes]. gradient_tangent may be logits itself; it may not overlap logits_tangent.
 template <class Scalar = float>
 void softmax_cross_entropy_loss_tangent(Stream& stream, ConstMatrixOf<Scalar> logits, ConstLabels labels,
                                         ConstMatrixOf<Scalar> logits_tangent, MatrixOf<Scalar> gradient_tangent,

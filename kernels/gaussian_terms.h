@@ -56,8 +56,8 @@ MYNAH_TERM Standardized<Scalar> standardized(Scalar x, Scalar mean, Scalar log_s
   return {inverse, (x - mean) * inverse};
 }
 
-/// log(1 - tanh² u) = 2 (log 2 - u - softplus(-2u)), written with |u| since it is even: nothing can overflow, and
-/// nothing cancels.
+/// log(1 - tanh² u) = 2 (log 2 - u - softplus(-2u)), written with |u| since it is even: nothing can overflow, and the
+/// absolute error is that of rounding log 2.
 template <class Scalar>
 MYNAH_TERM Scalar log_tanh_slope(Scalar u) {
   using std::exp;

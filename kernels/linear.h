@@ -6,7 +6,8 @@
 
 namespace mynah::kernels {
 
-/// How a matrix product is taken, and what becomes of what its result's memory held before.
+/// How a matrix product is taken, and what becomes of what its result's memory held before. The precision rounds the
+/// factors of all three products, x wᵀ, dz w and dzᵀ x; biases, and db, which sums dz, are not touched by it.
 struct ProductOptions {
   Precision precision = Precision::float32;
   bool add = false;  ///< The product is added to what is there: shares of a tangent, or of a gradient.

@@ -14,7 +14,8 @@ namespace mynah::kernels {
 ///   gradient(p, t, q)           f'
 ///   second_derivative(p, t, q)  f''
 ///
-/// Comparisons are written so that NaN falls through to an expression that keeps it.
+/// Selections are written so that NaN falls through to an operand that keeps it, and so that both operands are known
+/// before: a compiler makes vector instructions of them, where branches would be mispredicted.
 namespace loss_functions {
 
 #define MYNAH_LOSS_FUNCTION(Result) \
@@ -33,24 +34,28 @@ struct SquaredError {
 struct AbsoluteError {
   MYNAH_LOSS_FUNCTION(double) value(Scalar p, Scalar t, Scalar) { return static_cast<double>(p < t ? t - p : p - t); }
   MYNAH_LOSS_FUNCTION(Scalar) gradient(Scalar p, Scalar t, Scalar) {
-    return p > t ? Scalar(1) : p < t ? Scalar(-1) : p - t;
+    const Scalar d = p - t;
+    const Scalar up = d > Scalar(0) ? Scalar(1) : d;
+    return d < Scalar(0) ? Scalar(-1) : up;
   }
   MYNAH_LOSS_FUNCTION(Scalar) second_derivative(Scalar, Scalar, Scalar) { return Scalar(0); }
 };
 
 struct Huber {
+  /// |d| - x/2 times x, where x is |d| and delta at most.
   MYNAH_LOSS_FUNCTION(double) value(Scalar p, Scalar t, Scalar delta) {
-    const auto d = static_cast<double>(p < t ? t - p : p - t);
-    const auto limit = static_cast<double>(delta);
-    return d <= limit ? 0.5 * d * d : limit * (d - 0.5 * limit);
+    const Scalar d = p < t ? t - p : p - t;
+    const auto x = static_cast<double>(d > delta ? delta : d);
+    return x * (static_cast<double>(d) - 0.5 * x);
   }
   MYNAH_LOSS_FUNCTION(Scalar) gradient(Scalar p, Scalar t, Scalar delta) {
     const Scalar d = p - t;
-    return d > delta ? delta : d < -delta ? -delta : d;
+    const Scalar up = d > delta ? delta : d;
+    return d < -delta ? -delta : up;
   }
   MYNAH_LOSS_FUNCTION(Scalar) second_derivative(Scalar p, Scalar t, Scalar delta) {
-    const Scalar d = p - t;
-    return d > delta || d < -delta ? Scalar(0) : Scalar(1);
+    const Scalar d = p < t ? t - p : p - t;
+    return d > delta ? Scalar(0) : Scalar(1);
   }
 };
 
@@ -58,38 +63,36 @@ struct Huber {
 ///
 ///   f = q t softplus(-p) + (1 - t) softplus(p)     f' = (1 - t) σ(p) - q t σ(-p)     f'' = (1 - t + q t) σ(p) σ(-p)
 ///
-/// None of which cancels or overflows, with exponentials of -|p| alone. A term whose factor is 0 is left out: certainty
-/// (a logit of infinity) that is right costs nothing.
+/// None of which cancels or overflows, with e = exp(-|p|) and ln(1 + e) alone, which may be given. A term whose factor
+/// is 0 is left out: certainty (a logit of infinity) that is right costs nothing.
 struct LogitBinaryCrossEntropy {
-  /// σ(|p|) and σ(-|p|).
-  template <class Scalar>
-  struct Probabilities {
-    Scalar likely, unlikely;
-  };
-  template <class Scalar>
-  MYNAH_HOST_DEVICE static inline Probabilities<Scalar> probabilities(Scalar p) {
+  MYNAH_LOSS_FUNCTION(Scalar) exponential(Scalar p) {
     using std::exp;
-    const Scalar e = exp(p > Scalar(0) ? -p : p);
+    return exp(p > Scalar(0) ? -p : p);
+  }
+  MYNAH_LOSS_FUNCTION(double) value_given(Scalar p, Scalar t, Scalar q, Scalar logarithm) {
+    const Scalar of_one = q * t, of_zero = Scalar(1) - t;
+    const Scalar below = (p < Scalar(0) ? -p : Scalar(0)) + logarithm;
+    const Scalar above = (p > Scalar(0) ? p : Scalar(0)) + logarithm;
+    const Scalar one = of_one * below, zero = of_zero * above;
+    return static_cast<double>((of_one == Scalar(0) ? Scalar(0) : one) + (of_zero == Scalar(0) ? Scalar(0) : zero));
+  }
+  MYNAH_LOSS_FUNCTION(Scalar) gradient_given(Scalar p, Scalar t, Scalar q, Scalar e) {
+    const Scalar likely = Scalar(1) / (Scalar(1) + e), unlikely = e * likely;  // σ(|p|), σ(-|p|)
+    const Scalar of_one = q * t, of_zero = Scalar(1) - t;
+    return of_zero * (p > Scalar(0) ? likely : unlikely) - of_one * (p > Scalar(0) ? unlikely : likely);
+  }
+  MYNAH_LOSS_FUNCTION(Scalar) second_derivative_given(Scalar t, Scalar q, Scalar e) {
     const Scalar likely = Scalar(1) / (Scalar(1) + e);
-    return {likely, e * likely};
+    return (Scalar(1) - t + q * t) * likely * (e * likely);
   }
   MYNAH_LOSS_FUNCTION(double) value(Scalar p, Scalar t, Scalar q) {
-    using std::exp;
     using std::log1p;
-    const Scalar rest = log1p(exp(p > Scalar(0) ? -p : p));
-    const Scalar of_one = q * t, of_zero = Scalar(1) - t;
-    const Scalar one = of_one == Scalar(0) ? Scalar(0) : of_one * ((p < Scalar(0) ? -p : Scalar(0)) + rest);
-    const Scalar zero = of_zero == Scalar(0) ? Scalar(0) : of_zero * ((p > Scalar(0) ? p : Scalar(0)) + rest);
-    return static_cast<double>(one + zero);
+    return value_given(p, t, q, log1p(exponential(p)));
   }
-  MYNAH_LOSS_FUNCTION(Scalar) gradient(Scalar p, Scalar t, Scalar q) {
-    const Probabilities<Scalar> s = probabilities(p);
-    const bool above = p > Scalar(0);
-    return (Scalar(1) - t) * (above ? s.likely : s.unlikely) - q * t * (above ? s.unlikely : s.likely);
-  }
+  MYNAH_LOSS_FUNCTION(Scalar) gradient(Scalar p, Scalar t, Scalar q) { return gradient_given(p, t, q, exponential(p)); }
   MYNAH_LOSS_FUNCTION(Scalar) second_derivative(Scalar p, Scalar t, Scalar q) {
-    const Probabilities<Scalar> s = probabilities(p);
-    return (Scalar(1) - t + q * t) * s.likely * s.unlikely;
+    return second_derivative_given(t, q, exponential(p));
   }
 };
 
@@ -100,7 +103,8 @@ struct Hinge {
   }
   MYNAH_LOSS_FUNCTION(Scalar) gradient(Scalar p, Scalar t, Scalar) {
     const Scalar margin = Scalar(1) - t * p;
-    return margin <= Scalar(0) ? Scalar(0) : margin > Scalar(0) ? -t : margin;
+    const Scalar inside = margin > Scalar(0) ? -t : margin;
+    return margin <= Scalar(0) ? Scalar(0) : inside;
   }
   MYNAH_LOSS_FUNCTION(Scalar) second_derivative(Scalar, Scalar, Scalar) { return Scalar(0); }
 };

@@ -6,7 +6,9 @@
 namespace mynah::kernels {
 namespace {
 
+// Both twins count in 32 bits.
 constexpr Index most_columns = std::numeric_limits<std::int32_t>::max();
+constexpr Index most_step = Index{1} << 30;
 
 bool is_padded_too_far(Index kernel, Index padding, Index dilation) {
   return 2 * padding > dilation * (kernel - 1) + 1;
@@ -46,6 +48,11 @@ const char* defect_of(const PoolingGeometry& g) {
   if (std::min({g.kernel_height, g.kernel_width, g.stride_height, g.stride_width, g.dilation_height,
                 g.dilation_width}) < 1) {
     return "kernel, stride and dilation of at least 1";
+  }
+  if (std::max({g.kernel_height, g.kernel_width, g.stride_height, g.stride_width, g.dilation_height,
+                g.dilation_width}) > most_step ||
+      std::max(g.dilation_height * g.kernel_height, g.dilation_width * g.kernel_width) > most_step) {
+    return "windows and strides of at most 2^30 elements";
   }
   if (is_padded_too_far(g.kernel_height, g.padding_height, g.dilation_height) ||
       is_padded_too_far(g.kernel_width, g.padding_width, g.dilation_width)) {

@@ -21,7 +21,7 @@ constexpr Index pooling_extent(Index in, Index kernel, Index stride, Index paddi
 /// row, as torch lays it out behind its first dimension: [rows, in_columns()] before, [rows, out_columns()] after.
 ///
 /// Extents and channels may be 0; kernel, stride and dilation are at least 1, and padding at most half of what a window
-/// spans, dilation (kernel - 1) + 1. A row has fewer than 2³¹ columns.
+/// spans, dilation (kernel - 1) + 1. A row has fewer than 2³¹ columns, and windows and strides at most 2³⁰ elements.
 struct PoolingGeometry {
   Index channels = 0, in_height = 0, in_width = 0;
   Index kernel_height = 1, kernel_width = 1;

@@ -31,14 +31,4 @@ void normal(Stream&, RandomKey key, const Index* step, float mean, float deviati
 void permutation(Stream&, RandomKey key, const Index* step, Labels out);
 }  // namespace eigen
 
-/// Initialisation of weights, a contiguous out [n]. Every tensor of a network has a key of its own:
-/// random_key(seed, RandomStream::initialization, number of the tensor).
-
-/// As torch.nn.Linear initialises weight and bias (He et al. 2015, with the gain of a leaky slope of sqrt(5)): uniform
-/// within ± 1/sqrt(fan_in). fan_in = 0: zeros.
-void kaiming_uniform(Stream& stream, RandomKey key, Index fan_in, Vector out);
-
-/// Glorot and Bengio 2010: uniform within ± sqrt(6 / (fan_in + fan_out)). Both 0: zeros.
-void xavier_uniform(Stream& stream, RandomKey key, Index fan_in, Index fan_out, Vector out);
-
 }  // namespace mynah::kernels

@@ -85,6 +85,28 @@ TEST_P(Cloning, SameSeedGivesTheSameBits) {
   }
 }
 
+/// The precision of the products acts, and repeats its bits like everything else.
+TEST_P(Cloning, PrecisionOfTheProducts) {
+  std::vector<std::vector<std::byte>> policies;
+  std::vector<double> losses;
+  for (const auto precision : {kernels::Precision::float32, kernels::Precision::tf32, kernels::Precision::bfloat16}) {
+    auto options = toy_options();
+    options.precision = precision;
+    BehaviourCloning cloning = make(device_, false, options);
+    losses.push_back(cloning.fit().training_loss);
+    policies.push_back(policy_bytes(cloning));
+    BehaviourCloning again = make(device_, false, options);
+    again.fit();
+    EXPECT_EQ(policy_bytes(again), policies.back());
+    EXPECT_NE(cloning.describe_plan().find(precision_name(precision)), std::string::npos) << cloning.describe_plan();
+  }
+  EXPECT_NE(policies[0], policies[1]);
+  EXPECT_NE(policies[0], policies[2]);
+  EXPECT_NE(policies[1], policies[2]);
+  EXPECT_NEAR(losses[1], losses[0], 2e-3 * losses[0]);
+  EXPECT_NEAR(losses[2], losses[0], 2e-2 * losses[0]);
+}
+
 TEST_P(Cloning, ResumedFromAnyEpochGivesTheSameBits) {
   for (const bool normalize_actions : {false, true}) {
     auto options = toy_options();

@@ -1,4 +1,5 @@
 #include "engine/loss.h"
+#include "engine/adam.h"
 
 #include <gmock/gmock.h>
 

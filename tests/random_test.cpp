@@ -11,6 +11,7 @@
 #include <set>
 #include <vector>
 
+#include "kernels/initialization.h"
 #include "kernels/permutation.h"
 #include "kernels/random_numbers.h"
 

@@ -12,6 +12,7 @@
 
 #include "algorithms/policy.h"
 #include "bench/timing.h"
+#include "engine/adam.h"
 #include "engine/device.h"
 #include "engine/training_plan.h"
 #include "kernels/error.h"

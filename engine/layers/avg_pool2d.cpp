@@ -15,7 +15,7 @@ kernels::PoolingGeometry geometry_of(const AvgPool2dOptions& options) {
 }  // namespace
 
 AvgPool2d::AvgPool2d(const AvgPool2dOptions& options) : geometry_(geometry_of(options)) {
-  check_pooling_options(kind(), geometry_);
+  check_pooling_options("avg_pool2d", geometry_);
 }
 
 Index AvgPool2d::output_columns(std::span<const Index> inputs) const {

@@ -1,17 +1,10 @@
 #pragma once
 
+#include "engine/extent2d.h"
 #include "engine/layer.h"
 #include "kernels/convolution.h"
 
 namespace mynah {
-
-/// Height and width; one number is both.
-struct Extent2d {
-  Index height = 1, width = 1;
-
-  constexpr Extent2d(Index both) : height(both), width(both) {}
-  constexpr Extent2d(Index height_, Index width_) : height(height_), width(width_) {}
-};
 
 /// What Conv2d and ConvTranspose2d have in common. Both are y = activation(z), z = A(w) x + b, with A linear in w, x in
 /// one and Aᵀ in the other: a convolution and its transpose. So, with W(x, g) the gradient of <g, A(w) x> by w,

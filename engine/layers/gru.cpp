@@ -202,10 +202,15 @@ MatrixView<Scalar> Gru::output_of(MatrixView<Scalar> output, Index t) const {
 }
 
 template <class Scalar>
+MatrixView<Scalar> Gru::gradient_after(MatrixView<Scalar> output_gradient, Index t) const {
+  return output_ == Output::every_state ? output_of(output_gradient, t) : output_gradient;
+}
+
+template <class Scalar>
 MatrixView<Scalar> Gru::gradient_before(MatrixView<Scalar> output_gradient, std::span<const MatrixView<Scalar>> inputs,
                                         Index t) const {
-  if (t == 0) return inputs.size() < 2 ? MatrixView<Scalar>{} : inputs[1];
-  return output_ == Output::every_state ? output_of(output_gradient, t - 1) : output_gradient;
+  if (t > 0) return gradient_after(output_gradient, t - 1);
+  return inputs.size() < 2 ? MatrixView<Scalar>{} : inputs[1];
 }
 
 namespace {
@@ -248,12 +253,10 @@ void Gru::run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const
   const Memory<Scalar> memory(pass.saved, rows, steps_, hidden_);
   const MatrixView<const Scalar> w = pass.tensors[1].matrix();
   for (Index t = steps_ - 1; t >= 0; --t) {
-    const MatrixView<Scalar> gradient =
-        output_ == Output::every_state ? output_of(pass.output_gradient, t) : pass.output_gradient;
     const MatrixView<Scalar> before = gradient_before(pass.output_gradient, pass.input_gradients, t);
     const bool add = t > 0 && output_ == Output::every_state;
-    kernels::gru_gates_backward<Scalar>(stream, memory.gates(t), memory.state_before(t), gradient, add,
-                                        memory.gate_gradients(t), before);
+    kernels::gru_gates_backward<Scalar>(stream, memory.gates(t), memory.state_before(t),
+                                        gradient_after(pass.output_gradient, t), add, memory.gate_gradients(t), before);
     if (before.data == nullptr) continue;
     kernels::linear_backward<Scalar>(stream, memory.state_before(t), w,
                                      memory.gate_gradients(t).middle_columns(0, 3 * hidden_), before, {}, {}, {},
@@ -314,14 +317,13 @@ void Gru::run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scala
   const ProductOptions added{pass.settings.precision, true};
   const MatrixView<const Scalar> w = pass.tensors[1].matrix(), w_tangent = pass.tensor_tangents[1].matrix();
   for (Index t = steps_ - 1; t >= 0; --t) {
-    const bool every = output_ == Output::every_state;
+    const bool add = t > 0 && output_ == Output::every_state;
     const MatrixView<Scalar> before = gradient_before(pass.output_gradient, pass.input_gradients, t);
     const MatrixView<Scalar> tangent_before =
         gradient_before(pass.output_tangent_gradient, pass.input_tangent_gradients, t);
     kernels::gru_gates_tangent_backward<Scalar>(
         stream, {memory.gates(t), memory.state_before(t), tangents.gates(t), tangents.state_before(t),
-                 every ? output_of(pass.output_gradient, t) : pass.output_gradient,
-                 every ? output_of(pass.output_tangent_gradient, t) : pass.output_tangent_gradient, every && t > 0,
+                 gradient_after(pass.output_gradient, t), gradient_after(pass.output_tangent_gradient, t), add,
                  memory.gate_gradients(t), tangents.gate_gradients(t), before, tangent_before});
     const MatrixView<const Scalar> state = memory.state_before(t);
     const MatrixView<const Scalar> of_p = memory.gate_gradients(t).middle_columns(0, 3 * hidden_);

@@ -64,8 +64,11 @@ class Gru : public LayerOf<Gru> {
   /// Columns of the output that belong to step t; empty where that step is not put out.
   template <class Scalar>
   MatrixView<Scalar> output_of(MatrixView<Scalar> output, Index t) const;
-  /// Where the gradient of the state before step t is gathered: with the output's gradient of the step before or, if
-  /// only the last state is put out, in place; for the first step that of the second input.
+  /// Where the gradient of the state after step t is gathered: in the output's gradient, at its place or, if only the
+  /// last state is put out, in place of it.
+  template <class Scalar>
+  MatrixView<Scalar> gradient_after(MatrixView<Scalar> output_gradient, Index t) const;
+  /// The same for the state before step t; for the first step that is the second input's, which may be empty.
   template <class Scalar>
   MatrixView<Scalar> gradient_before(MatrixView<Scalar> output_gradient, std::span<const MatrixView<Scalar>> inputs,
                                      Index t) const;

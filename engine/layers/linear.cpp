@@ -67,6 +67,10 @@ void Linear::run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) cons
     kernels::linear_forward<Scalar>(stream, dx, pass.tensors[0].matrix(), pass.tensor_tangents[1].vector(),
                                     Activation::none, dz, {}, {precision});
   }
+  if (dx.data == nullptr && dw.data == nullptr) {  // ż = ḃ, a product over no inputs
+    kernels::linear_forward<Scalar>(stream, pass.inputs[0].middle_columns(0, 0), {pass.tensors[0].data, outputs_, 0, 1},
+                                    pass.tensor_tangents[1].vector(), Activation::none, dz, {}, {precision});
+  }
   if (dw.data != nullptr) {
     const VectorView<Scalar> db = dx.data == nullptr ? pass.tensor_tangents[1].vector() : VectorView<Scalar>{};
     kernels::linear_forward<Scalar>(stream, pass.inputs[0], dw.matrix(), db, Activation::none, dz, {},
@@ -93,6 +97,8 @@ void Linear::run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Sc
   kernels::linear_backward<Scalar>(stream, x, w, of_z, dx, of_w, pass.tensor_gradients[1].vector(), {}, first);
   if (x_tangent.data != nullptr) {
     kernels::linear_backward<Scalar>(stream, x_tangent, w, of_dz, of_dx, of_w, {}, {}, first);
+  } else if (of_dx.data != nullptr) {
+    kernels::linear_backward<Scalar>(stream, x, w, of_dz, of_dx, {}, {}, {}, first);
   }
   if (pass.tensor_tangents[0].data != nullptr && dx.data != nullptr) {
     kernels::linear_backward<Scalar>(stream, x, pass.tensor_tangents[0].matrix(), of_dz, dx, {}, {}, {}, second);

@@ -23,7 +23,7 @@ MatrixView<Scalar> positions(VectorView<Scalar> saved, Index rows, Index columns
 }  // namespace
 
 MaxPool2d::MaxPool2d(const MaxPool2dOptions& options) : geometry_(geometry_of(options)) {
-  check_pooling_options(kind(), geometry_);
+  check_pooling_options("max_pool2d", geometry_);
   if (geometry_.in_height * geometry_.in_width > Index{1} << 24) {
     throw input_error("max_pool2d layer", "images of more than 2^24 elements a channel", "cut them into parts");
   }

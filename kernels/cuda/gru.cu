@@ -7,7 +7,7 @@ namespace mynah::kernels::cuda {
 namespace {
 
 // A thread for each element of the state, or four neighbouring ones. Limited by memory, and in small networks by the
-// launch: 48 bytes an element forward, 44 backward, 56 with tangents, 96 backward with tangents.
+// launch: 48 bytes an element forward, 44 backward, 60 with tangents, 88 backward with tangents.
 
 using activation_functions::Sigmoid;
 using activation_functions::Tanh;

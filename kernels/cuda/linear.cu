@@ -1,8 +1,9 @@
 #include "kernels/linear.h"
 
 #include "kernels/cuda/block_reduce.h"
-#include "kernels/cuda/linear_tile.h"
+#include "kernels/cuda/linear_mma.h"
 #include "kernels/cuda/map.h"
+#include "kernels/precision_rounding.h"
 
 namespace mynah::kernels::cuda {
 namespace {
@@ -12,8 +13,9 @@ constexpr int dot_warps = 8;
 /// y_mo = x_m · w_o, a warp for each element. For layers with few elements (batch 1, a policy's head, hidden layers of
 /// small networks) it is limited by latency: every lane has its share of the row in flight at once and five shuffles
 /// end the sum, where a tile would go through k step by step. For one row or one output it reads the matrix once and is
-/// limited by memory. Neighbouring warps share a row of x, which they find in L1.
-template <bool packs>
+/// limited by memory. Neighbouring warps share a row of x, which they find in L1. Tensor cores would not help: in
+/// reduced precision the factors are rounded here and multiplied in float32.
+template <bool packs, Precision precision>
 __global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(LinearArguments arguments) {
   constexpr Index width = packs ? 4 : 1;
   const Index element = Index{blockIdx.x} * dot_warps + threadIdx.x / 32;
@@ -30,29 +32,48 @@ __global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(LinearArgume
       const Pack<width> left = load<width>(a + k);
       const Pack<width> right = load<width>(b + k);
 #pragma unroll
-      for (int i = 0; i < width; ++i) sum += left.value[i] * right.value[i];
+      for (int i = 0; i < width; ++i)
+        sum += rounded_to<precision>(left.value[i]) * rounded_to<precision>(right.value[i]);
     } else {
-      for (Index rest = k; rest < arguments.depth; ++rest) sum += a[rest] * b[rest];
+      for (Index rest = k; rest < arguments.depth; ++rest) {
+        sum += rounded_to<precision>(a[rest]) * rounded_to<precision>(b[rest]);
+      }
     }
   }
   sum = warp_sum(sum);
   if (lane == 0) store_finished<1>(arguments.target, m, n, {{sum}});
 }
 
+template <Precision precision>
+void launch_dots(Stream& stream, const char* operation, const LinearArguments& arguments, bool packs) {
+  const Index blocks = ceil_divide(arguments.a.extent * arguments.b.extent, dot_warps);
+  launch(stream, operation, {dim3(static_cast<unsigned>(blocks)), dim3(dot_warps * 32)},
+         packs ? linear_dot_kernel<true, precision> : linear_dot_kernel<false, precision>, arguments);
+}
+
+void launch_dots(Stream& stream, const char* operation, Precision precision, const LinearArguments& arguments,
+                 bool packs) {
+  if (precision == Precision::tf32) {
+    launch_dots<Precision::tf32>(stream, operation, arguments, packs);
+  } else if (precision == Precision::bfloat16) {
+    launch_dots<Precision::bfloat16>(stream, operation, arguments, packs);
+  } else {
+    launch_dots<Precision::float32>(stream, operation, arguments, packs);
+  }
+}
+
 template <class Tile, LinearProduct product>
 void launch_tiles(Stream& stream, const char* operation, LinearArguments arguments, Index parts, bool packs) {
-  arguments.tiles_n = std::max<Index>(1, ceil_divide(arguments.b.extent, Tile::tile_n));  // 1: for the row sums alone
-  const Index tiles = ceil_divide(arguments.a.extent, Tile::tile_m) * arguments.tiles_n;
-  const LaunchShape shape{dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)), dim3(Tile::threads)};
+  LaunchShape shape = tile_grid(arguments, Tile::tile_m, Tile::tile_n, parts);
+  shape.block = dim3(Tile::threads);
   launch(stream, operation, shape,
          packs ? linear_tile_kernel<Tile, product, true> : linear_tile_kernel<Tile, product, false>, arguments);
 }
 
-/// Scratch for the parts, if there are several; returns how many there are.
-Index prepare_parts(Stream& stream, LinearArguments& arguments, Index parts) {
+/// Scratch for the parts, if there are several, whose depth is a multiple of `step`; returns how many there are.
+Index prepare_parts(Stream& stream, LinearArguments& arguments, Index parts, Index step) {
   arguments.part_depth = arguments.depth;
   if (parts <= 1) return 1;
-  constexpr Index step = SmallTile::tile_k;  // the deepest tile; the others' depths divide it
   arguments.part_depth = ceil_divide(ceil_divide(arguments.depth, parts), step) * step;
   parts = ceil_divide(arguments.depth, arguments.part_depth);
   const Index elements = arguments.a.extent * arguments.b.extent;
@@ -74,18 +95,15 @@ void add_parts(Stream& stream, const char* operation, const LinearArguments& arg
 
 /// The launch common to the three products. packs: both operands may be read four floats at a time.
 template <LinearProduct product>
-void multiply(Stream& stream, const char* operation, LinearArguments arguments, bool packs) {
+void multiply(Stream& stream, const char* operation, Precision precision, LinearArguments arguments, bool packs) {
   const LinearChoice choice = choose_linear(product, arguments.a.extent, arguments.b.extent, arguments.depth);
-  if constexpr (product == LinearProduct::forward) {
-    if (choice.kernel == LinearKernel::dot) {
-      const Index blocks = ceil_divide(arguments.a.extent * arguments.b.extent, dot_warps);
-      launch(stream, operation, {dim3(static_cast<unsigned>(blocks)), dim3(dot_warps * 32)},
-             packs ? linear_dot_kernel<true> : linear_dot_kernel<false>, arguments);
-      return;
-    }
-  }
-  const Index parts = prepare_parts(stream, arguments, choice.parts);
-  if (choice.kernel == LinearKernel::large) {
+  if (choice.kernel == LinearKernel::dot) return launch_dots(stream, operation, precision, arguments, packs);
+  const bool strict = precision == Precision::float32;
+  const Index deepest_tile = strict ? SmallTile::tile_k : deepest_mma_tile;  // the others' depths divide it
+  const Index parts = prepare_parts(stream, arguments, choice.parts, deepest_tile);
+  if (!strict) {
+    launch_linear_mma(stream, operation, product, choice.kernel, precision, arguments, parts, packs);
+  } else if (choice.kernel == LinearKernel::large) {
     launch_tiles<LargeTile, product>(stream, operation, arguments, parts, packs);
   } else if (choice.kernel == LinearKernel::medium) {
     launch_tiles<MediumTile, product>(stream, operation, arguments, parts, packs);
@@ -117,7 +135,8 @@ void linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b,
   arguments.target.activation = activation;
   arguments.target.before = z.data;
   arguments.target.before_stride = z.stride;
-  multiply<LinearProduct::forward>(stream, "linear_forward", arguments, allows_packs(x) && allows_packs(w));
+  multiply<LinearProduct::forward>(stream, "linear_forward", options.precision, arguments,
+                                   allows_packs(x) && allows_packs(w));
 }
 
 void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dz, Matrix dx, Matrix dw, Vector db,
@@ -135,7 +154,7 @@ void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix d
       arguments.target.operand_stride = input_activation.operand.stride;
     }
     const bool packs = allows_packs(dz) && allows_packs(w);
-    multiply<LinearProduct::input_gradient>(stream, "linear_backward (input)", arguments, packs);
+    multiply<LinearProduct::input_gradient>(stream, "linear_backward (input)", options.precision, arguments, packs);
   }
   const bool wants_dw = dw.data != nullptr && !dw.empty();
   const bool wants_db = db.data != nullptr && !db.empty();
@@ -149,7 +168,8 @@ void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix d
     arguments.target.add = true;
     arguments.target.row_sums = wants_db ? db.data : nullptr;
     const bool packs = allows_packs(dz) && allows_packs(x);
-    multiply<LinearProduct::weight_gradient>(stream, "linear_backward (weight)", arguments, packs);
+    const Precision precision = wants_dw ? options.precision : Precision::float32;  // no products, no rounding
+    multiply<LinearProduct::weight_gradient>(stream, "linear_backward (weight)", precision, arguments, packs);
   }
 }
 

@@ -4,6 +4,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/linear_selection.h"
 #include "kernels/cuda/pack.h"
+#include "kernels/cuda/tile_range.h"
 
 namespace mynah::kernels::cuda {
 
@@ -60,7 +61,7 @@ struct LinearArguments {
   Operand a;
   Operand b;
   Index depth;       ///< of the sum, k
-  Index part_depth;  ///< how much of it a part takes, a multiple of every tile_k
+  Index part_depth;  ///< how much of it a part takes, a multiple of every tile's depth
   Index tiles_n;
   LinearTarget target;
   float* partial;           ///< [parts, m, n]: where parts go; null when there is one
@@ -239,6 +240,24 @@ struct ThreadSums {
   }
 };
 
+/// A block for every tile (blockIdx.x) of every part (blockIdx.y). Sets arguments.tiles_n.
+inline LaunchShape tile_grid(LinearArguments& arguments, int tile_m, int tile_n, Index parts) {
+  arguments.tiles_n = std::max<Index>(1, ceil_divide(arguments.b.extent, tile_n));  // 1: for the row sums alone
+  const Index tiles = ceil_divide(arguments.a.extent, tile_m) * arguments.tiles_n;
+  return {dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts))};
+}
+
+/// This block's tile.
+__device__ __forceinline__ TileRange tile_range(const LinearArguments& arguments, int tile_m, int tile_n) {
+  TileRange range{};
+  range.first_m = blockIdx.x / arguments.tiles_n * tile_m;
+  range.first_n = blockIdx.x % arguments.tiles_n * tile_n;
+  range.first_k = blockIdx.y * arguments.part_depth;
+  const Index end_k = range.first_k + arguments.part_depth;
+  range.end_k = end_k < arguments.depth ? end_k : arguments.depth;
+  return range;
+}
+
 /// Where this block's part goes: to its place among the parts, as it is, or to the target.
 __device__ __forceinline__ LinearTarget part_target(const LinearArguments& arguments) {
   if (arguments.partial == nullptr) return arguments.target;
@@ -267,11 +286,7 @@ __global__ void __launch_bounds__(Tile::threads, 2) linear_tile_kernel(LinearArg
   constexpr bool b_along_k = product == LinearProduct::forward;
   __shared__ __align__(16) float a_tiles[2][Tile::tile_k][Tile::row_m];
   __shared__ __align__(16) float b_tiles[2][Tile::tile_k][Tile::row_n];
-  const Index first_m = blockIdx.x / arguments.tiles_n * Tile::tile_m;
-  const Index first_n = blockIdx.x % arguments.tiles_n * Tile::tile_n;
-  const Index first_k = blockIdx.y * arguments.part_depth;
-  const Index end_k =
-      first_k + arguments.part_depth < arguments.depth ? first_k + arguments.part_depth : arguments.depth;
+  const auto [first_m, first_n, first_k, end_k] = tile_range(arguments, Tile::tile_m, Tile::tile_n);
   TileMover<Tile, Tile::tile_m, Tile::row_m, a_along_k, packs> a;
   TileMover<Tile, Tile::tile_n, Tile::row_n, b_along_k, packs> b;
   ThreadSums<Tile, product == LinearProduct::weight_gradient> thread;

@@ -20,29 +20,35 @@ struct Channels {
 /// Channels whose sums are held at once, so that rows are read along memory and a wide matrix needs no scratch.
 constexpr Index channel_block = 64;
 
-/// at(column, channel) for every column of the channels [first, first + count).
-template <class At>
-void for_each_column(const Channels& channels, Index first, Index count, const At& at) {
-  if (channels.positions == 1) {
-    for (Index c = first; c < first + count; ++c) at(c, c);
-    return;
+/// What one row adds to a channel's sums. Four elements at a time have sums of their own: a single one would wait for
+/// each addition before the next.
+template <int sums, class Terms>
+void add_positions(const Channels& channels, Index row, Index channel, const Terms& terms, double* totals) {
+  constexpr Index lanes = 4;
+  double parts[lanes][sums] = {};
+  const Index begin = channel * channels.positions, end = begin + channels.positions;
+  Index i = begin;
+  for (; i + lanes <= end; i += lanes) {
+    for (Index lane = 0; lane < lanes; ++lane) terms(row, i + lane, channel, parts[lane]);
   }
-  for (Index c = first; c < first + count; ++c) {
-    const Index begin = c * channels.positions;
-    for (Index i = begin; i < begin + channels.positions; ++i) at(i, c);
-  }
+  for (; i < end; ++i) terms(row, i, channel, parts[0]);
+  for (int k = 0; k < sums; ++k) totals[k] += (parts[0][k] + parts[1][k]) + (parts[2][k] + parts[3][k]);
 }
 
 /// terms(row, column, channel, double* sums) for every element, finish(channel, const double* sums) for every channel.
 template <int sums, class Terms, class Finish>
 void channel_sums(const Channels& channels, const Terms& terms, const Finish& finish) {
   for (Index first = 0; first < channels.count; first += channel_block) {
-    const Index count = std::min(channel_block, channels.count - first);
+    const Index last = std::min(first + channel_block, channels.count);
     double totals[channel_block][sums] = {};
     for (Index row = 0; row < channels.rows; ++row) {
-      for_each_column(channels, first, count, [&](Index column, Index c) { terms(row, column, c, totals[c - first]); });
+      if (channels.positions == 1) {
+        for (Index c = first; c < last; ++c) terms(row, c, c, totals[c - first]);
+      } else {
+        for (Index c = first; c < last; ++c) add_positions<sums>(channels, row, c, terms, totals[c - first]);
+      }
     }
-    for (Index c = 0; c < count; ++c) finish(first + c, totals[c]);
+    for (Index c = first; c < last; ++c) finish(c, totals[c - first]);
   }
 }
 
@@ -50,7 +56,14 @@ void channel_sums(const Channels& channels, const Terms& terms, const Finish& fi
 template <class At>
 void for_each_element(const Channels& channels, const At& at) {
   for (Index row = 0; row < channels.rows; ++row) {
-    for_each_column(channels, 0, channels.count, [&](Index column, Index c) { at(row, column, c); });
+    if (channels.positions == 1) {
+      for (Index c = 0; c < channels.count; ++c) at(row, c, c);
+      continue;
+    }
+    for (Index c = 0; c < channels.count; ++c) {
+      const Index begin = c * channels.positions;
+      for (Index i = begin; i < begin + channels.positions; ++i) at(row, i, c);
+    }
   }
 }
 

@@ -163,11 +163,12 @@ void softmax_cross_entropy_loss_tangent(Stream&, ConstMatrixOf<Scalar> logits, C
     const auto l = map(logits.row(m)).array();
     const auto direction = map(logits_tangent.row(m)).array();
     const Scalar largest = l.maxCoeff();
-    const Scalar partition = (l - largest).exp().sum();
-    const Scalar mean = ((l - largest).exp() * direction).sum() / partition;
+    out = (l - largest).exp();  // once, in the result's place
+    const Scalar partition = out.sum();
+    const Scalar mean = (out * direction).sum() / partition;
     const auto scale =
         static_cast<Scalar>(comparison.weight(m) * comparison.share()) * comparison.sum(labels.data[m]) / partition;
-    out = scale * (l - largest).exp() * (direction - mean);
+    out *= scale * (direction - mean);
   }
 }
 

@@ -134,6 +134,17 @@ void channel_bias_backward(Stream&, ConstMatrixOf<Scalar> dy, VectorOf<Scalar> d
   }
 }
 
+template <>
+void channel_bias_forward<float>(Stream&, ConstVector b, Matrix y) {
+  vectorized::operations().channel_bias_forward(y.rows, b.size, y.columns / b.size, b.data, vectorized::rows_of(y));
+}
+
+template <>
+void channel_bias_backward<float>(Stream&, ConstMatrix dy, Vector db) {
+  vectorized::operations().channel_bias_backward(dy.rows, db.size, dy.columns / db.size, vectorized::rows_of(dy),
+                                                 db.data);
+}
+
 namespace {
 
 vectorized::ConvolutionSizes sizes_of(const Geometry& g, Index images) {
@@ -202,7 +213,7 @@ void convolution_weight_gradient<float>(Stream& stream, const Geometry& g, Const
 MYNAH_FOR_DOUBLE(convolution_forward)
 MYNAH_FOR_DOUBLE(convolution_transposed)
 MYNAH_FOR_DOUBLE(convolution_weight_gradient)
-MYNAH_FOR_FLOAT_AND_DOUBLE(channel_bias_forward)
-MYNAH_FOR_FLOAT_AND_DOUBLE(channel_bias_backward)
+MYNAH_FOR_DOUBLE(channel_bias_forward)
+MYNAH_FOR_DOUBLE(channel_bias_backward)
 
 }  // namespace mynah::kernels::eigen

@@ -2,6 +2,7 @@
 
 #include "kernels/eigen/map.h"
 #include "kernels/eigen/vectorized/views.h"
+#include "kernels/precision_rounding.h"
 
 namespace mynah::kernels::eigen {
 
@@ -34,10 +35,49 @@ void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scal
 
 namespace {
 
-float* scratch_of(Stream& stream, std::int64_t floats) {
-  if (floats == 0) return nullptr;
-  return static_cast<float*>(stream.scratch(static_cast<std::size_t>(floats) * sizeof(float)));
-}
+/// Scratch for copies of the factors, rounded to a precision, and for `rest` floats behind them.
+class RoundedFactors {
+ public:
+  RoundedFactors(Stream& stream, Precision precision, std::initializer_list<ConstMatrix> factors, std::int64_t rest)
+      : precision_(precision) {
+    std::int64_t floats = rest;
+    if (precision != Precision::float32) {
+      for (const ConstMatrix factor : factors) floats += size_of(factor);
+    }
+    if (floats > 0) next_ = static_cast<float*>(stream.scratch(static_cast<std::size_t>(floats) * sizeof(float)));
+  }
+
+  /// The copy of one of the factors; in float32 the factor itself. Each is asked for once.
+  vectorized::ConstRows rows_of(ConstMatrix factor) {
+    if (precision_ == Precision::float32) return vectorized::rows_of(factor);
+    const Matrix copy{next_, factor.rows, factor.columns};
+    next_ += size_of(factor);
+    if (precision_ == Precision::tf32) {
+      round<Precision::tf32>(factor, copy);
+    } else {
+      round<Precision::bfloat16>(factor, copy);
+    }
+    return vectorized::rows_of(ConstMatrix(copy));
+  }
+
+  float* rest() const { return next_; }
+
+ private:
+  /// The next copy is aligned as scratch is.
+  static std::int64_t size_of(ConstMatrix factor) { return (factor.rows * factor.columns + 63) / 64 * 64; }
+
+  template <Precision precision>
+  static void round(ConstMatrix from, Matrix to) {
+    for (Index row = 0; row < from.rows; ++row) {
+      const float* source = from.data + row * from.stride;
+      float* target = to.data + row * to.stride;
+      for (Index column = 0; column < from.columns; ++column) target[column] = rounded_to<precision>(source[column]);
+    }
+  }
+
+  Precision precision_;
+  float* next_ = nullptr;
+};
 
 }  // namespace
 
@@ -49,8 +89,10 @@ void linear_forward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVe
   const Operations& use = operations();
   const Matrix out = z.data == nullptr ? y : z;
   const bool fused_relu = activation == Activation::relu && z.data == nullptr;
-  use.linear_forward(sizes, rows_of(x), rows_of(w), b.empty() ? nullptr : b.data, options.add, fused_relu, rows_of(out),
-                     scratch_of(stream, use.linear_forward_scratch(sizes, options.add)));
+  RoundedFactors factors(stream, options.precision, {x, w}, use.linear_forward_scratch(sizes, options.add));
+  const ConstRows x_rows = factors.rows_of(x), w_rows = factors.rows_of(w);
+  use.linear_forward(sizes, x_rows, w_rows, b.empty() ? nullptr : b.data, options.add, fused_relu, rows_of(out),
+                     factors.rest());
   if (fused_relu || (activation == Activation::none && z.data == nullptr)) return;
   eigen::activation_forward<float>(stream, activation, out, y);  // while it is in the cache
 }
@@ -61,8 +103,18 @@ void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstM
   using namespace vectorized;
   const LinearSizes sizes{x.rows, w.columns, w.rows};
   const Operations& use = operations();
-  use.linear_backward(sizes, rows_of(x), rows_of(w), rows_of(dz), rows_of(dx), options.add, rows_of(dw),
-                      db.empty() ? nullptr : db.data, scratch_of(stream, use.linear_backward_scratch(sizes)));
+  // db has no products: it sums dz as it is.
+  float* const db_data = db.empty() ? nullptr : db.data;
+  const bool strict = options.precision == Precision::float32;
+  RoundedFactors factors(stream, options.precision, {x, w, dz}, use.linear_backward_scratch(sizes));
+  if (strict || dx.data != nullptr || dw.data != nullptr) {
+    const ConstRows x_rows = factors.rows_of(x), w_rows = factors.rows_of(w), dz_rows = factors.rows_of(dz);
+    use.linear_backward(sizes, x_rows, w_rows, dz_rows, rows_of(dx), options.add, rows_of(dw),
+                        strict ? db_data : nullptr, factors.rest());
+  }
+  if (!strict && db_data != nullptr) {
+    use.linear_backward(sizes, rows_of(x), rows_of(w), rows_of(dz), {}, false, {}, db_data, factors.rest());
+  }
   if (dx.data == nullptr || input_activation.activation == Activation::none) return;
   eigen::activation_backward<float>(stream, input_activation.activation, input_activation.operand, dx, dx);
 }

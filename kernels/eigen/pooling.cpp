@@ -8,34 +8,39 @@
 namespace mynah::kernels::eigen {
 namespace {
 
-/// One axis of the windows.
+/// One axis of the windows, in 32-bit numbers, whose divisions cost less.
 struct Axis {
-  Index in, out, kernel, stride, padding, dilation;
+  std::int32_t in, out, kernel, stride, padding, dilation;
 
   /// Where tap u of window i lies; maybe not within [0, in).
-  Index place(Index i, Index u) const { return i * stride - padding + u * dilation; }
+  std::int32_t place(std::int32_t i, std::int32_t u) const { return i * stride - padding + u * dilation; }
   /// The windows [first, end) whose tap u lies within the image.
-  Index first(Index u) const {
-    const Index before = padding - u * dilation;
+  std::int32_t first(std::int32_t u) const {
+    const std::int32_t before = padding - u * dilation;
     return before <= 0 ? 0 : std::min((before + stride - 1) / stride, out);
   }
-  Index end(Index u) const {
-    const Index last = in - 1 + padding - u * dilation;
+  std::int32_t end(std::int32_t u) const {
+    const std::int32_t last = in - 1 + padding - u * dilation;
     return last < 0 ? 0 : std::min(last / stride + 1, out);
   }
-  /// The first tap of window i within the image; `kernel` if there is none.
-  Index first_tap(Index i) const {
-    const Index before = padding - i * stride;
-    const Index tap = before <= 0 ? 0 : (before + dilation - 1) / dilation;
-    return tap < kernel && place(i, tap) < in ? tap : kernel;
+  /// Where the first element of window i lies that is within the image; -1 if there is none.
+  std::int32_t first_place(std::int32_t i) const {
+    const std::int32_t start = place(i, 0);
+    if (start >= 0) return start < in ? start : -1;
+    const std::int32_t tap = (dilation - 1 - start) / dilation;
+    return tap < kernel && place(i, tap) < in ? place(i, tap) : -1;
   }
 };
 
+Axis axis(Index in, Index out, Index kernel, Index stride, Index padding, Index dilation) {
+  return {static_cast<std::int32_t>(in),     static_cast<std::int32_t>(out),     static_cast<std::int32_t>(kernel),
+          static_cast<std::int32_t>(stride), static_cast<std::int32_t>(padding), static_cast<std::int32_t>(dilation)};
+}
 Axis height_of(const PoolingGeometry& g) {
-  return {g.in_height, g.out_height(), g.kernel_height, g.stride_height, g.padding_height, g.dilation_height};
+  return axis(g.in_height, g.out_height(), g.kernel_height, g.stride_height, g.padding_height, g.dilation_height);
 }
 Axis width_of(const PoolingGeometry& g) {
-  return {g.in_width, g.out_width(), g.kernel_width, g.stride_width, g.padding_width, g.dilation_width};
+  return axis(g.in_width, g.out_width(), g.kernel_width, g.stride_width, g.padding_width, g.dilation_width);
 }
 
 /// plane(channel of x, channel of y) for every channel of every row: pointers to their first elements.
@@ -50,44 +55,48 @@ void for_each_plane(Index channels, const X& x, const Y& y, const Plane& plane) 
 
 /// The first element of every window in a row of windows, so that one of equals wins that comes first.
 template <class Scalar>
-void begin_positions(const Axis& height, const Axis& width, Index i, Scalar* position) {
-  const Index row = height.place(i, height.first_tap(i));
-  for (Index j = 0; j < width.out; ++j) {
-    const bool has_elements = height.first_tap(i) < height.kernel && width.first_tap(j) < width.kernel;
-    position[j] = has_elements ? Scalar(row * width.in + width.place(j, width.first_tap(j))) : Scalar(-1);
+void begin_positions(const Axis& height, const Axis& width, std::int32_t i, Scalar* position) {
+  const std::int32_t row = height.first_place(i);
+  for (std::int32_t j = 0; j < width.out; ++j) {
+    const std::int32_t column = width.first_place(j);
+    position[j] = row < 0 || column < 0 ? Scalar(-1) : static_cast<Scalar>(row * width.in + column);
   }
 }
 
-/// One tap of a row of windows after the other, so that the windows' maxima stand beside each other.
-template <class Scalar>
-void take_larger(const Scalar* x, Index begin, Index end, Index stride, Index first_position, Scalar* y,
-                 Scalar* position) {
-  for (Index j = begin; j < end; ++j) {
-    const Index place = (j - begin) * stride;
-    const Scalar value = x[place];
-    const bool larger = (value > y[j]) | (value != value);
-    y[j] = larger ? value : y[j];
-    position[j] = larger ? Scalar(first_position + place) : position[j];
+/// One tap of a row of windows after the other, so that the windows' maxima stand beside each other and are compared
+/// without branches. x: that tap of the first window; x_position: its position. fixed_stride: 0 for any other.
+template <std::int32_t fixed_stride, bool keeps_positions, class Scalar>
+void take_larger(const Scalar* x, std::int32_t count, std::int32_t stride_of_x, std::int32_t x_position, Scalar* y,
+                 Scalar* positions) {
+  const std::int32_t stride = fixed_stride > 0 ? fixed_stride : stride_of_x;
+  for (std::int32_t j = 0; j < count; ++j) {
+    const Scalar value = x[j * stride], largest = y[j];
+    const Scalar larger = value > largest ? value : largest;  // NaN where y was, since nothing is larger
+    y[j] = value == value ? larger : value;
+    if constexpr (keeps_positions) {
+      // A product, exact for whole numbers, where a selection would become a branch that nobody can predict.
+      const auto moves = static_cast<Scalar>((value > largest) | (value != value));
+      positions[j] += moves * (static_cast<Scalar>(x_position + j * stride) - positions[j]);
+    }
   }
 }
 
-template <class Scalar>
-void take_larger(const Scalar* x, Index begin, Index end, Index stride, Scalar* y) {
-  for (Index j = begin; j < end; ++j) {
-    const Scalar value = x[(j - begin) * stride];
-    y[j] = (value > y[j]) | (value != value) ? value : y[j];
-  }
+template <bool keeps_positions, class Scalar>
+auto take_larger_of(std::int32_t stride) {
+  return stride == 1   ? take_larger<1, keeps_positions, Scalar>
+         : stride == 2 ? take_larger<2, keeps_positions, Scalar>
+                       : take_larger<0, keeps_positions, Scalar>;
 }
 
 /// visit(row of x, column of x, first window, end of windows) for the taps of row i of the windows, row by row. The
 /// windows' elements at that tap begin at that place of the image and are a stride apart.
 template <class Visit>
-void for_each_tap(const Axis& height, const Axis& width, Index i, const Visit& visit) {
-  for (Index u = 0; u < height.kernel; ++u) {
-    const Index row = height.place(i, u);
+void for_each_tap(const Axis& height, const Axis& width, std::int32_t i, const Visit& visit) {
+  for (std::int32_t u = 0; u < height.kernel; ++u) {
+    const std::int32_t row = height.place(i, u);
     if (row < 0 || row >= height.in) continue;
-    for (Index v = 0; v < width.kernel; ++v) {
-      const Index begin = width.first(v), end = width.end(v);
+    for (std::int32_t v = 0; v < width.kernel; ++v) {
+      const std::int32_t begin = width.first(v), end = width.end(v);
       if (begin < end) visit(row, width.place(begin, v), begin, end);
     }
   }
@@ -99,25 +108,24 @@ template <class Scalar>
 void max_pooling_forward(Stream&, const PoolingGeometry& geometry, ConstMatrixOf<Scalar> x, MatrixOf<Scalar> y,
                          MatrixOf<Scalar> positions) {
   const Axis height = height_of(geometry), width = width_of(geometry);
-  const Index plane = height.out * width.out;
+  const Index image_size = geometry.in_height * geometry.in_width, windows = geometry.out_height() * width.out;
   const bool keeps = positions.data != nullptr;
+  const auto take = keeps ? take_larger_of<true, Scalar>(width.stride) : take_larger_of<false, Scalar>(width.stride);
   for (Index m = 0; m < y.rows; ++m) {
     for (Index c = 0; c < geometry.channels; ++c) {
-      const Scalar* image = x.row(m).data + c * height.in * width.in;
-      for (Index i = 0; i < height.out; ++i) {
-        const Index first = c * plane + i * width.out;
+      const Scalar* image = x.row(m).data + c * image_size;
+      for (std::int32_t i = 0; i < height.out; ++i) {
+        const Index first = c * windows + Index{i} * width.out;
         Scalar* const largest = y.row(m).data + first;
         Scalar* const position = keeps ? positions.row(m).data + first : nullptr;
         std::fill_n(largest, width.out, -std::numeric_limits<Scalar>::infinity());
         if (keeps) begin_positions(height, width, i, position);
-        for_each_tap(height, width, i, [&](Index row, Index column, Index begin, Index end) {
-          const Index place = row * width.in + column;
-          if (keeps) {
-            take_larger(image + place, begin, end, width.stride, place, largest, position);
-          } else {
-            take_larger(image + place, begin, end, width.stride, largest);
-          }
-        });
+        for_each_tap(height, width, i,
+                     [&](std::int32_t row, std::int32_t column, std::int32_t begin, std::int32_t end) {
+                       const std::int32_t place = row * width.in + column;
+                       take(image + place, end - begin, width.stride, place, largest + begin,
+                            keeps ? position + begin : nullptr);
+                     });
       }
     }
   }
@@ -163,14 +171,14 @@ void average_pooling_forward(Stream&, const PoolingGeometry& geometry, ConstMatr
   const Axis height = height_of(geometry), width = width_of(geometry);
   const auto count = static_cast<Scalar>(height.kernel * width.kernel);
   for_each_plane(geometry.channels, x, y, [&](const Scalar* image, Scalar* means) {
-    for (Index i = 0; i < height.out; ++i) {
-      Scalar* const mean = means + i * width.out;
+    for (std::int32_t i = 0; i < height.out; ++i) {
+      Scalar* const mean = means + Index{i} * width.out;
       std::fill_n(mean, width.out, Scalar(0));
-      for_each_tap(height, width, i, [&](Index row, Index column, Index begin, Index end) {
+      for_each_tap(height, width, i, [&](std::int32_t row, std::int32_t column, std::int32_t begin, std::int32_t end) {
         const Scalar* from = image + row * width.in + column;
-        for (Index j = begin; j < end; ++j) mean[j] += from[(j - begin) * width.stride];
+        for (std::int32_t j = begin; j < end; ++j) mean[j] += from[(j - begin) * width.stride];
       });
-      for (Index j = 0; j < width.out; ++j) mean[j] /= count;
+      for (std::int32_t j = 0; j < width.out; ++j) mean[j] /= count;
     }
   });
 }
@@ -182,11 +190,11 @@ void average_pooling_backward(Stream&, const PoolingGeometry& geometry, ConstMat
   map(dx).setZero();
   if (dy.empty()) return;
   for_each_plane(geometry.channels, dx, dy, [&](Scalar* image, const Scalar* gradients) {
-    for (Index i = 0; i < height.out; ++i) {
-      const Scalar* const gradient = gradients + i * width.out;
-      for_each_tap(height, width, i, [&](Index row, Index column, Index begin, Index end) {
+    for (std::int32_t i = 0; i < height.out; ++i) {
+      const Scalar* const gradient = gradients + Index{i} * width.out;
+      for_each_tap(height, width, i, [&](std::int32_t row, std::int32_t column, std::int32_t begin, std::int32_t end) {
         Scalar* to = image + row * width.in + column;
-        for (Index j = begin; j < end; ++j) to[(j - begin) * width.stride] += gradient[j];
+        for (std::int32_t j = begin; j < end; ++j) to[(j - begin) * width.stride] += gradient[j];
       });
     }
   });

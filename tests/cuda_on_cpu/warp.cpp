@@ -31,6 +31,10 @@ const char* function_of(WarpOperation operation) {
       return "__match_all_sync";
     case WarpOperation::reduce:
       return "__reduce_sync";
+    case WarpOperation::multiply_tf32:
+      return "mma.sync of tf32";
+    case WarpOperation::multiply_bfloat16:
+      return "mma.sync of bfloat16";
   }
   return "";
 }

@@ -4,6 +4,7 @@
 
 #include "engine/layers/batch_norm.h"
 #include "kernels/error.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -258,9 +259,21 @@ void register_derivatives(Family& family) {
       family.gradient(shown(mode), text_of(shape) + text,
                       [=] { return differentiable(layer_case(shape.rows, shape.channels, shape.positions, mode)); });
     }
+    family.check(Aspect::tangent, shown(mode), "null views" + text,
+                 [mode] { expect_null_views(layer_case(4, 3, 2, mode)); });
   }
   family.gradient(shown(Mode::evaluate), "1 x 4 x 1 evaluate",
                   [] { return differentiable(layer_case(1, 4, 1, Mode::evaluate)); });
+  family.check(Aspect::gradient, {"batch norm layer"}, "misuse is refused", [] {
+    const std::vector<Index> columns{12}, two{12, 12};
+    EXPECT_EQ(BatchNorm(3, 4).output_columns(columns), 12);
+    EXPECT_THROW(BatchNorm(3, 5).output_columns(columns), Error);
+    EXPECT_THROW(BatchNorm(3, 4).output_columns(two), Error);
+    EXPECT_THROW(BatchNorm(0), Error);
+    EXPECT_THROW(BatchNorm(3, 0), Error);
+    EXPECT_THROW(BatchNorm(3, 1, 0.0f), Error);
+    EXPECT_THROW(BatchNorm(3, 1, 1e-5f, 1.5f), Error);
+  });
   family.check(Aspect::gradient, {"batch norm layer"}, "one value a channel is refused", [] {
     const Differentiable layer = differentiable(layer_case(1, 4, 1, Mode::train));
     Stream stream{DeviceId{}};

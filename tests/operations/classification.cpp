@@ -82,11 +82,11 @@ void in_place_case(Parity& run, const MatrixCase& shape, const Wanted& wanted) {
 }
 
 void tangent_case(Parity& run, const MatrixCase& shape, const Wanted& wanted, bool in_place) {
-  const auto logits = run.input(shape.rows, shape.columns, shape.layout);
+  const auto logits = in_place ? run.changed(shape.rows, shape.columns, shape.layout)
+                               : run.input(shape.rows, shape.columns, shape.layout);
   const OptionTensors options(run, shape, wanted);
-  const auto direction = in_place ? run.changed(shape.rows, shape.columns, shape.layout)
-                                  : run.input(shape.rows, shape.columns, shape.layout);
-  const auto out = in_place ? direction : run.output(shape.rows, shape.columns, shape.layout);
+  const auto direction = run.input(shape.rows, shape.columns, shape.layout);
+  const auto out = in_place ? logits : run.output(shape.rows, shape.columns, shape.layout);
   run.expect_same([=](const Place& at) {
     kernels::softmax_cross_entropy_loss_tangent(at.stream, at.matrix(logits), at.vector(options.labels),
                                                 at.matrix(direction), at.matrix(out), options.at(at));
@@ -143,6 +143,18 @@ void register_extremes(Family& family) {
                                                   at.matrix(tangent));
       kernels::softmax_cross_entropy_loss(at.stream, all.middle_rows(3, 1), {at.vector(labels).data + 3, 1},
                                           at.vector(of_last), {});
+    });
+  });
+  family.parity("softmax_cross_entropy_loss", "one NaN in a wide row", [](Parity& run) {
+    std::vector<float> values(2 * 100, 0.5f);
+    values[37] = std::nanf("");
+    const auto logits = run.given(values, 2, 100);
+    const auto labels = run.given<std::int32_t>({3, 99}, 1, 2);
+    const auto sum = run.given<double>({0.0}, 1, 1, {}, true);
+    const auto gradient = run.output(2, 100);
+    run.expect_same([=](const Place& at) {
+      kernels::softmax_cross_entropy_loss(at.stream, at.matrix(logits), at.vector(labels), at.vector(sum),
+                                          at.matrix(gradient));
     });
   });
   family.check(Aspect::gradient, {"softmax_cross_entropy_loss"}, "nothing counts, or all is masked but one", [] {

@@ -74,7 +74,7 @@ VectorView<T> column(MatrixView<T> matrix) {
 
 /// Gradients alone: why there are no tangents is said once for all.
 inline void check_gradient(Family& family, std::vector<std::string> subjects, const std::string& shape,
-                           std::function<Differentiable()> make) {
+                           const std::function<Differentiable()>& make) {
   family.check(Aspect::gradient, std::move(subjects), shape, [make] { expect_gradient(make()); });
 }
 

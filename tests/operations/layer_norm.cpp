@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "engine/layers/layer_norm.h"
+#include "kernels/error.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -242,6 +244,17 @@ const Family layer_norm("layer_norm", [](Family& family) {
     family.gradient(shown, text_of(shape),
                     [=] { return differentiable(layer_case(shape.rows, shape.groups, shape.size)); });
   }
+  family.check(Aspect::gradient, {"layer norm layer"}, "misuse is refused", [] {
+    const std::vector<Index> columns{10}, none{0}, two{10, 10};
+    EXPECT_EQ(LayerNorm().output_columns(columns), 10);
+    EXPECT_EQ(LayerNorm(5).saved_size(3, columns), 12);
+    EXPECT_THROW(LayerNorm(3).output_columns(columns), Error);
+    EXPECT_THROW(LayerNorm().output_columns(none), Error);
+    EXPECT_THROW(LayerNorm().output_columns(two), Error);
+    EXPECT_THROW(LayerNorm(-1), Error);
+    EXPECT_THROW(LayerNorm(5, 0.0f), Error);
+  });
+  family.check(Aspect::tangent, shown, "null views", [] { expect_null_views(layer_case(4, 2, 5)); });
   for (const char* name : {"hidden", "odd", "groups", "one_row", "offset"}) {
     family.pytorch(shown, name, [=](PyTorchCase& dump) {
       dump.expect_layer(LayerNorm(dump.shape("tensor.weight").at(0)), Mode::train);

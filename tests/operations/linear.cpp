@@ -7,12 +7,14 @@ namespace mynah::tests {
 namespace {
 
 using kernels::Activation;
+using kernels::Precision;
 
 double product_of(const LinearCase& shape) {
   return static_cast<double>(shape.rows) * static_cast<double>(shape.inputs) * static_cast<double>(shape.outputs);
 }
 
-void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add) {
+void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add,
+                  Precision precision = Precision::float32) {
   run.flops(2.0 * product_of(shape));
   const auto x = run.input(shape.rows, shape.inputs, shape.layout);
   const auto w = run.input(shape.outputs, shape.inputs, shape.layout);
@@ -22,13 +24,14 @@ void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add) {
   const auto z = keep_z ? run.output(shape.rows, shape.outputs, shape.layout) : Tensor<float>{};
   run.expect_same([=](const Place& at) {
     kernels::linear_forward(at.stream, at.matrix(x), at.matrix(w), at.vector(b), shape.activation, at.matrix(y),
-                            keep_z ? at.matrix(z) : Matrix{}, {kernels::Precision::float32, add});
+                            keep_z ? at.matrix(z) : Matrix{}, {precision, add});
   });
 }
 
 struct Wanted {
   bool dx = true, dw = true, db = true, add = false;
   Activation input_activation = Activation::none;
+  Precision precision = Precision::float32;
 };
 
 void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
@@ -46,7 +49,7 @@ void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
   run.expect_same([=](const Place& at) {
     kernels::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), wants_dx ? at.matrix(dx) : Matrix{},
                              wanted.dw ? at.matrix(dw) : Matrix{}, at.vector(db),
-                             {wanted.input_activation, at.matrix(x)}, {kernels::Precision::float32, wanted.add});
+                             {wanted.input_activation, at.matrix(x)}, {wanted.precision, wanted.add});
   });
 }
 
@@ -81,7 +84,72 @@ void register_unaligned(Family& family) {
   }
 }
 
+/// Both sides round the factors alike, so the limit is that of float32: what is left is how sums are ordered and, on
+/// tensor cores, cut off instead of rounded.
+void add_reduced_precision(Family& family, Precision precision) {
+  for (const LinearCase& shape : with_extra(forward_tile_cases())) {
+    family.operation(
+        "linear_forward", text_of(shape), [=](Parity& run) { forward_case(run, shape, false, false, precision); },
+        precision);
+  }
+  // The medium and the large tile of either product, once each.
+  const std::vector<LinearCase> tiles = backward_tile_cases();
+  for (const LinearCase& shape : with_extra({tiles[1], tiles[2], tiles[4], tiles[7]})) {
+    family.operation(
+        "linear_backward", text_of(shape),
+        [=](Parity& run) {
+          backward_case(run, shape, {true, true, true, false, Activation::none, precision});
+        },
+        precision);
+  }
+  const auto kinds = kernels::activation_kinds();
+  for (Index i = 0; i < kinds.size; ++i) {
+    const Activation activation = kinds.data[i];
+    const LinearCase shape{65 + i, 40,        36 + 2 * i, layouts()[static_cast<std::size_t>(i) % layouts().size()],
+                           true,   activation};
+    const std::string text = text_of(shape) + " " + activation.name();
+    family.parity(
+        "linear_forward", text + ", z kept", [=](Parity& run) { forward_case(run, shape, true, false, precision); },
+        precision);
+    family.parity(
+        "linear_backward", text + " of the input",
+        [=](Parity& run) {
+          backward_case(run, shape, {true, true, true, false, activation, precision});
+        },
+        precision);
+  }
+  // In one part and in several; rows are few, so that the emulated device is done soon.
+  for (const LinearCase& shape : {LinearCase{65, 40, 36, {1, 0}, true, Activation::none},
+                                  LinearCase{33, 1032, 68, {4, 0}, true, Activation::none}}) {
+    const std::string text = text_of(shape);
+    family.parity(
+        "linear_forward", text + ", added", [=](Parity& run) { forward_case(run, shape, false, true, precision); },
+        precision);
+    const std::vector<std::pair<const char*, Wanted>> kinds_of_backward{
+        {", added", {true, true, true, true, Activation::none, precision}},
+        {", dx alone", {true, false, false, false, Activation::none, precision}},
+        {", dw alone", {false, true, false, false, Activation::none, precision}},
+        {", db alone", {false, false, true, false, Activation::none, precision}}};
+    for (const auto& [name, wanted] : kinds_of_backward) {
+      family.parity(
+          "linear_backward", text + name, [=, wanted = wanted](Parity& run) { backward_case(run, shape, wanted); },
+          precision);
+    }
+  }
+  for (const char* name : {"plain", "relu", "gelu"}) {
+    const std::string text = name;
+    const std::string dump_name = std::string(precision_name(precision)) + "_" + name;
+    family.pytorch({"linear layer", "linear_forward", "linear_backward"}, dump_name, [=](PyTorchCase& dump) {
+      const Activation activation = text == "gelu"   ? Activation::gelu
+                                    : text == "relu" ? Activation::relu
+                                                     : Activation::none;
+      dump.expect_layer(Linear(dump.shape("output")[1], activation), Mode::evaluate, 1e-5, precision);
+    });
+  }
+}
+
 const Family linear("linear", [](Family& family) {
+  for (const Precision precision : {Precision::tf32, Precision::bfloat16}) add_reduced_precision(family, precision);
   for (const LinearCase& shape : with_extra(forward_tile_cases())) {
     family.operation("linear_forward", text_of(shape), [=](Parity& run) { forward_case(run, shape, false, false); });
   }

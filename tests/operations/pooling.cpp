@@ -261,6 +261,7 @@ void register_layers(Family& family) {
     EXPECT_THROW(MaxPool2d({2, 4, 6, 2, Extent2d(0)}), Error);  // no stride
     EXPECT_THROW(MaxPool2d({1, 1, 4, 2, 1, 1, 2}), Error);      // windows around the one row
     EXPECT_THROW(MaxPool2d({1, 4097, 4096}), Error);            // positions beyond 2^24
+    EXPECT_THROW(MaxPool2d({1, 4, 6, 2, Extent2d(Index{1} << 32)}), Error);
     EXPECT_THROW(AvgPool2d({0, 4, 6}), Error);
     EXPECT_THROW(AvgPool2d({2, 4, 6, 0}), Error);
     EXPECT_THROW(NearestUpsample({2, 4, 6, 0}), Error);

@@ -95,7 +95,7 @@ void PyTorchCase::expect(const std::string& tensor, VectorView<const double> fou
   expect_near(values(tensor), content, tolerance, name_ + "." + tensor);
 }
 
-void PyTorchCase::expect_layer(const Layer& layer, Mode mode, double tolerance) {
+void PyTorchCase::expect_layer(const Layer& layer, Mode mode, double tolerance, kernels::Precision precision) {
   std::vector<ConstMatrix> inputs;
   std::vector<Matrix> input_gradients;
   std::vector<Index> columns;
@@ -117,7 +117,7 @@ void PyTorchCase::expect_layer(const Layer& layer, Mode mode, double tolerance) 
   const Index rows = inputs.at(0).rows;
   const Matrix y = output(rows, layer.output_columns(columns));
   const Vector saved = output(1, layer.saved_size(rows, columns)).row(0);
-  const PassSettings settings{mode, kernels::Precision::float32, random_key(1, RandomStream::layer)};
+  const PassSettings settings{mode, precision, random_key(1, RandomStream::layer)};
   layer.forward(stream_, ForwardPass{inputs, y, tensors, saved, settings});
   expect("output", y, tolerance);
   BackwardPass pass{};

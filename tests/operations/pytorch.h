@@ -38,7 +38,8 @@ class PyTorchCase {
   ///   input0 ...          [rows, ...]    output, output_gradient [rows, ...]    input0.grad ... (where differentiable)
   ///   tensor.NAME, grad.NAME             for each trained tensor, tensor.NAME for each constant, after.NAME if it
   ///   changes
-  void expect_layer(const Layer& layer, Mode mode = Mode::evaluate, double tolerance = 1e-5);
+  void expect_layer(const Layer& layer, Mode mode = Mode::evaluate, double tolerance = 1e-5,
+                    kernels::Precision precision = kernels::Precision::float32);
 
  private:
   Stream& stream_;

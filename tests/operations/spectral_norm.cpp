@@ -2,9 +2,14 @@
 
 #include <cmath>
 
+#include "engine/execution.h"
 #include "engine/layers/linear.h"
 #include "engine/layers/spectral_norm.h"
+#include "engine/layers/standardization.h"
 #include "kernels/error.h"
+#include "kernels/memory.h"
+#include "kernels/random.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -12,7 +17,6 @@ namespace {
 
 using kernels::Activation;
 using kernels::SpectralNormInput;
-using kernels::SpectralNormTangents;
 
 constexpr const char* cancelling = ", sums of numbers of both signs";
 
@@ -212,6 +216,52 @@ class Scales : public Linear {
   }
 };
 
+/// The gradients of the parameters of two layers in a graph, after two steps of training. A layer between them that
+/// changes nothing (x - 0) / 1 keeps the first one's activation out of the second one's epilogue.
+std::vector<float> gradients_in_graph(DeviceId device, bool fused) {
+  Stream stream(device);
+  Graph graph;
+  const Value input = graph.input(5);
+  const Value hidden = graph.add("0", std::make_shared<SpectralLinear>(7, Activation::gelu), input);
+  const auto same = std::make_shared<Standardization>(Standardization::Direction::standardize);
+  const Value between = fused ? hidden : graph.add("same", same, hidden);
+  const Value output = graph.add("1", std::make_shared<SpectralLinear>(3, Activation::tanh), between);
+  Network network(stream, std::move(graph));
+  network.parameters.initialize(stream, 5);
+  const Index rows = 6;
+  const Execution execution(network, {output}, {rows, true, false, Mode::train});
+  EXPECT_EQ(execution.fused_activation_count(), fused ? 1 : 0);
+  const auto draw = [&](Matrix to, std::uint64_t seed) {
+    kernels::normal(stream, random_key(seed, RandomStream::test), nullptr, 0.0f, 1.0f, {to.data, rows * to.stride});
+  };
+  draw(execution.value(input), 1);
+  for (const std::uint64_t step : {2, 3}) {
+    execution.forward(stream);
+    draw(execution.gradient(output), step);
+    execution.backward(stream, output);
+  }
+  const auto size = static_cast<std::size_t>(network.parameters.gradient().size);
+  std::vector<float> gradients(size);
+  kernels::copy_to_host(stream, gradients.data(), network.parameters.gradient().data, size * sizeof(float));
+  return gradients;
+}
+
+void register_graph(Family& family) {
+  family.check(Aspect::gradient, {"spectral norm layer"}, "in a graph, with the activation in another's epilogue", [] {
+    const std::vector<float> expected = gradients_in_graph({}, false);
+    for (const auto& device : list_devices()) {
+      const std::vector<float> found = gradients_in_graph(device.id, true);
+      ASSERT_EQ(found.size(), expected.size());
+      double largest = 0.0;
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        largest = std::max(largest, static_cast<double>(std::fabs(found[i])));
+        EXPECT_NEAR(found[i], expected[i], 1e-4) << "element " << i;
+      }
+      EXPECT_GT(largest, 0.1);
+    }
+  });
+}
+
 void register_derivatives(Family& family) {
   const auto kinds = kernels::activation_kinds();
   for (Index i = 0; i < kinds.size; ++i) {
@@ -230,6 +280,10 @@ void register_derivatives(Family& family) {
   subjects.emplace_back("spectral_norm_power_iteration");
   family.gradient(subjects, "7 x 5 to 6 trained, converged", [] { return converged(7, 5, 6, false); });
   family.gradient(subjects, "3 x 4 to 2 trained, of a new state", [] { return converged(3, 4, 2, true); });
+  for (const Activation activation : {Activation::none, Activation::tanh, Activation::gelu}) {
+    family.check(Aspect::tangent, shown, std::string("null views ") + activation.name(),
+                 [=] { expect_null_views(layer_case(4, 3, 5, activation)); });
+  }
   family.check(Aspect::gradient, {"spectral norm layer"}, "misuse is refused", [] {
     const Index columns = 5;
     const SpectralNorm layer(std::make_shared<Scales>());
@@ -280,6 +334,7 @@ void register_pytorch(Family& family) {
 const Family spectral_norm("spectral_norm", [](Family& family) {
   register_parity(family);
   register_derivatives(family);
+  register_graph(family);
   register_pytorch(family);
 });
 

@@ -124,6 +124,7 @@ TEST_F(Program, WrongUseIsExplained) {
   expect_refused(train({"--hidden", "256,,256"}), "--hidden", "such as 256,256");
   expect_refused(train({"--hidden", "-3"}), "--hidden", "1");
   expect_refused(train({"--activation", "reluu"}), "--activation reluu", "relu");
+  expect_refused(train({"--precision", "float16"}), "--precision float16", "float32, tf32, bfloat16");
   expect_refused(train({"--device", "gpu"}), "--device gpu", "--device cpu");
   expect_refused(train({"--validation-fraction", "1.5"}), "fraction", "");
   expect_refused(train({"--epochs", "0"}), "--epochs 0", "at least 1");

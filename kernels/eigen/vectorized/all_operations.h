@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/eigen/vectorized/activations.h"
+#include "kernels/eigen/vectorized/channel_bias.h"
 #include "kernels/eigen/vectorized/convolution.h"
 #include "kernels/eigen/vectorized/gru.h"
 #include "kernels/eigen/vectorized/layer_norm.h"
@@ -38,7 +39,9 @@ constexpr Operations all_operations(const char* name) {
           convolution_scratch,
           convolution_forward,
           convolution_transposed,
-          convolution_weight_gradient};
+          convolution_weight_gradient,
+          channel_bias_forward,
+          channel_bias_backward};
 }
 
 }  // namespace

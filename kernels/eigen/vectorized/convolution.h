@@ -14,13 +14,17 @@ struct FoldedBlock {
   PlaceSplit split;
   Size* offsets;
   Run* runs;
+  Piece* pieces;
   float* images;
+  mutable PlaceBlock cut_for{0, 0, 0};  ///< What `pieces` are for; `cut` is their number.
+  mutable Size cut = 0;
 
   FoldedBlock(const ConvolutionSizes& s, Size joined, Size most, Parts& parts)
       : folding(s),
         split(s, joined, most),
         offsets(parts.numbers(depth_of(s))),
         runs(parts.runs(most_runs(s, split))),
+        pieces(parts.pieces(most_pieces(split, most_runs(s, split)))),
         images(parts.floats(folded_size())) {}
   Size columns() const { return split.images * split.places; }
   Size folded_size() const { return split.images * folding.image + 2 * lanes; }
@@ -40,9 +44,30 @@ Size out_group(const ConvolutionSizes& s) {
   return s.outputs * places_of(s);
 }
 
-/// C = A B, where panels(first step, steps) makes B ready and tells where it lies.
+/// Weights that are no more floats than this are packed once for all images, all blocks of steps of them.
+constexpr Size whole_weights = Size{1} << 20;
+
+MYNAH_INLINE Size whole_a_size(Size rows, Size steps) {
+  return divided_up(steps, steps_of_block(steps)) * rows * packed_row_stride + lanes;
+}
+MYNAH_INLINE bool packs_whole_a(Size rows, Size steps) {
+  return rows * steps <= whole_weights;
+}
+
+/// Every block of steps of A, one after another.
+void pack_whole_a(const Product& p, float* to) {
+  const RowTiles split(p.rows);
+  const Size block_steps = steps_of_block(p.steps);
+  for (Size step = 0; step < p.steps; step += block_steps, to += p.rows * packed_row_stride) {
+    pack_a(p, split, 0, split.count, step, smaller(block_steps, p.steps - step), to);
+  }
+}
+
+/// C = A B, where panels(first step, steps) makes B ready and tells where it lies. whole_a: A as pack_whole_a leaves
+/// it, or null, in which case packed_a is for a part of it.
 template <class Panels>
-void multiply_panels(const Product& p, const float* row_bias, float* packed_a, const Panels& panels) {
+void multiply_panels(const Product& p, const float* row_bias, const float* whole_a, float* packed_a,
+                     const Panels& panels) {
   const RowTiles split(p.rows);
   const Size block_steps = steps_of_block(p.steps);
   for (Size step = 0; step < p.steps; step += block_steps) {
@@ -58,22 +83,36 @@ void multiply_panels(const Product& p, const float* row_bias, float* packed_a, c
     block.finish.bias = nullptr;
     block.finish.relu = false;
     block.finish.row_bias = step + block_steps >= p.steps ? row_bias : nullptr;
+    if (whole_a != nullptr) {
+      multiply_packed_tiles(p, split, block, 0, split.count, false,
+                            whole_a + step / block_steps * p.rows * packed_row_stride);
+      continue;
+    }
     for (Size tile = 0; tile < split.count; tile += block_row_tiles) {
       multiply_row_tiles(p, split, block, tile, smaller(tile + block_row_tiles, split.count), packed_a);
     }
   }
 }
 
-/// Runs of a block of places, cut for packed B.
-Size panel_runs(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places, Size stride) {
+/// Whether the pieces of a block are to be cut anew: not where the last block was like it.
+bool is_other_block(const FoldedBlock& block, const PlaceBlock& places) {
+  const PlaceBlock last = block.cut_for;
+  block.cut_for = places;
+  return last.images != places.images || last.first != places.first || last.places != places.places;
+}
+
+/// Pieces of a block of places, for packed B; returns how many.
+Size panel_pieces(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places, Size stride) {
+  if (!is_other_block(block, places)) return block.cut;
   Size count = 0;
   for_each_folded_run(s, block.folding, places, [&](Size from, Size column, Size width) {
     count += cut_into_panels(from, column, width, stride, block.runs + count);
   });
-  return count;
+  block.cut = cut_into_halves(block.runs, count, block.pieces);
+  return block.cut;
 }
 
-/// The same in a row: `to` is the column.
+/// Runs of a block of places, to their columns.
 Size row_runs(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places) {
   Size count = 0;
   for_each_folded_run(s, block.folding, places, [&](Size from, Size column, Size width) {
@@ -82,16 +121,36 @@ Size row_runs(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBl
   return count;
 }
 
+/// Pieces of a block of places, for packed rows.
+Size row_pieces(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places) {
+  if (!is_other_block(block, places)) return block.cut;
+  block.cut = cut_into_halves(block.runs, row_runs(s, block, places), block.pieces);
+  return block.cut;
+}
+
 struct ForwardMemory {
   FoldedBlock block;
-  float *panels, *packed_a, *joined;
+  float *panels, *packed_a, *whole_a, *joined;
 
   ForwardMemory(const ConvolutionSizes& s, Parts& parts)
       : block(s, joined_places, most_places, parts),
         panels(parts.floats(panels_size(block.columns(), steps_of_block(depth_of(s))))),
         packed_a(parts.floats(packed_a_size(s.outputs))),
+        whole_a(whole(s) ? parts.floats(s.groups * whole_size(s)) : nullptr),
         joined(block.split.images == 1 ? nullptr : parts.floats(s.outputs * block.columns())) {}
+  static bool whole(const ConvolutionSizes& s) { return packs_whole_a(s.groups * s.outputs, depth_of(s)); }
+  static Size whole_size(const ConvolutionSizes& s) { return whole_a_size(s.outputs, depth_of(s)); }
 };
+
+/// The product of one group: y = w times what the taps meet.
+Product forward_product(const ConvolutionSizes& s, ConstRows w, Size group) {
+  Product p{};
+  p.rows = s.outputs;
+  p.steps = depth_of(s);
+  p.a = w.data + group * s.outputs * w.stride;
+  p.a_stride = w.stride;
+  return p;
+}
 
 /// y(image, o, place) = joined(o, (image, place)), or added.
 void separate(const ConvolutionSizes& s, Size images, const float* joined, bool add, Rows y) {
@@ -106,21 +165,16 @@ void separate(const ConvolutionSizes& s, Size images, const float* joined, bool 
 }
 
 /// One block of images and places of one group, its images being folded.
-void forward_block(const ConvolutionSizes& s, const ForwardMemory& memory, const PlaceBlock& places, ConstRows w,
-                   const float* b, bool add, Rows y) {
+void forward_block(const ConvolutionSizes& s, const ForwardMemory& memory, const PlaceBlock& places, Product p,
+                   const float* whole_a, const float* b, bool add, Rows y) {
   const bool joins = places.images > 1;
-  Product p{};
-  p.rows = s.outputs;
   p.columns = places.columns();
-  p.steps = depth_of(s);
-  p.a = w.data;
-  p.a_stride = w.stride;
   p.c = joins ? memory.joined : y.data + places.first;
   p.c_stride = joins ? p.columns : places_of(s);
   p.finish.accumulate = add && !joins;
-  const Size runs = panel_runs(s, memory.block, places, panel_stride(steps_of_block(p.steps)));
-  multiply_panels(p, b, memory.packed_a, [&](Size step, Size steps) {
-    pack_folded(memory.block.images, memory.block.offsets + step, steps, memory.block.runs, runs, tile_columns,
+  const Size pieces = panel_pieces(s, memory.block, places, panel_stride(steps_of_block(p.steps)));
+  multiply_panels(p, b, whole_a, memory.packed_a, [&](Size step, Size steps) {
+    pack_folded(memory.block.images, memory.block.offsets + step, steps, memory.block.pieces, pieces, tile_columns,
                 memory.panels);
     return memory.panels;
   });
@@ -133,6 +187,10 @@ void convolution_forward(const ConvolutionSizes& s, ConstRows x, ConstRows w, co
   const ForwardMemory memory(s, parts);
   const FoldedBlock& block = memory.block;
   block.begin(s);
+  const bool whole = ForwardMemory::whole(s);
+  for (Size group = 0; whole && group < s.groups; ++group) {
+    pack_whole_a(forward_product(s, w, group), memory.whole_a + group * ForwardMemory::whole_size(s));
+  }
   for (Size image = 0; image < s.images; image += block.split.images) {
     const Size images = smaller(block.split.images, s.images - image);
     for (Size group = 0; group < s.groups; ++group) {
@@ -140,10 +198,11 @@ void convolution_forward(const ConvolutionSizes& s, ConstRows x, ConstRows w, co
         fold(s, block.folding, x.data + (image + i) * x.stride + group * in_group(s),
              block.images + i * block.folding.image);
       }
-      const ConstRows weights{w.data + group * s.outputs * w.stride, w.stride};
+      const Product p = forward_product(s, w, group);
+      const float* packed = whole ? memory.whole_a + group * ForwardMemory::whole_size(s) : nullptr;
       const Rows to{y.data + image * y.stride + group * out_group(s), y.stride};
       for (Size part = 0; part < block.split.parts; ++part) {
-        forward_block(s, memory, block.split.part(s, images, part), weights,
+        forward_block(s, memory, block.split.part(s, images, part), p, packed,
                       b == nullptr ? nullptr : b + group * s.outputs, add, to);
       }
     }
@@ -158,7 +217,7 @@ Size channels_at_once(const ConvolutionSizes& s) {
 
 struct TransposedMemory {
   FoldedBlock block;
-  float *panels, *packed_a, *taps;
+  float *panels, *packed_a, *whole_a, *taps;
   Run* panel_runs;
 
   TransposedMemory(const ConvolutionSizes& s, Parts& parts)
@@ -166,10 +225,26 @@ struct TransposedMemory {
         panels(parts.floats(divided_up(s.outputs, steps_of_block(s.outputs)) *
                             panels_size(block.columns(), steps_of_block(s.outputs)))),
         packed_a(parts.floats(packed_a_size(tap_rows(s)))),
+        whole_a(whole(s) ? parts.floats(s.groups * chunks(s) * whole_size(s)) : nullptr),
         taps(parts.floats(tap_rows(s) * block.columns())),
         panel_runs(parts.runs(most_runs(s, block.split))) {}
   static Size tap_rows(const ConvolutionSizes& s) { return channels_at_once(s) * s.kernel_height * s.kernel_width; }
+  static Size chunks(const ConvolutionSizes& s) { return divided_up(s.inputs, channels_at_once(s)); }
+  static Size whole_size(const ConvolutionSizes& s) { return whole_a_size(tap_rows(s), s.outputs); }
+  static bool whole(const ConvolutionSizes& s) { return packs_whole_a(s.groups * depth_of(s), s.outputs); }
 };
+
+/// The product of one group and some channels of its input from c on: what goes back to taps = wᵀ times dy.
+Product transposed_product(const ConvolutionSizes& s, ConstRows w, Size group, Size c) {
+  const Size taps = s.kernel_height * s.kernel_width;
+  Product p{};
+  p.rows = smaller(channels_at_once(s), s.inputs - c) * taps;
+  p.steps = s.outputs;
+  p.a = w.data + group * s.outputs * w.stride + c * taps;
+  p.a_stride = w.stride;
+  p.a_transposed = true;
+  return p;
+}
 
 /// Gradients of what taps met, [rows, columns], added where they met it.
 void add_taps(const float* taps, Size rows, Size columns, const Size* offsets, const Run* runs, Size count,
@@ -177,17 +252,14 @@ void add_taps(const float* taps, Size rows, Size columns, const Size* offsets, c
   for (Size k = 0; k < rows; ++k, taps += columns) {
     float* to = images + offsets[k];
     for (Size i = 0; i < count; ++i) {
-      float* put_to = to + runs[i].from;
-      const float* from = taps + runs[i].to;
-      for_each_vector(runs[i].width,
-                      [&](Size j, auto... some) { put(put_to + j, load(from + j, some...), true, some...); });
+      add_run(taps + runs[i].to, runs[i].width, to + runs[i].from);
     }
   }
 }
 
 /// One block of images and places of one group, added to the folded images.
-void transposed_block(const ConvolutionSizes& s, const TransposedMemory& memory, const PlaceBlock& places, ConstRows dy,
-                      ConstRows w) {
+void transposed_block(const ConvolutionSizes& s, const TransposedMemory& memory, const PlaceBlock& places, Size group,
+                      ConstRows dy, ConstRows w) {
   const Size columns = places.columns(), block_steps = steps_of_block(s.outputs);
   const Size size = panels_size(columns, block_steps), stride = panel_stride(block_steps);
   Size count = 0;
@@ -201,18 +273,17 @@ void transposed_block(const ConvolutionSizes& s, const TransposedMemory& memory,
   }
   const Size taps = s.kernel_height * s.kernel_width, at_once = channels_at_once(s);
   const Size runs = row_runs(s, memory.block, places);
+  const float* whole_a = memory.whole_a == nullptr
+                             ? nullptr
+                             : memory.whole_a + group * TransposedMemory::chunks(s) * TransposedMemory::whole_size(s);
   for (Size c = 0; c < s.inputs; c += at_once) {
-    Product p{};
-    p.rows = smaller(at_once, s.inputs - c) * taps;
+    Product p = transposed_product(s, w, group, c);
     p.columns = columns;
-    p.steps = s.outputs;
-    p.a = w.data + c * taps;
-    p.a_stride = w.stride;
-    p.a_transposed = true;
     p.c = memory.taps;
     p.c_stride = columns;
-    multiply_panels(p, nullptr, memory.packed_a,
+    multiply_panels(p, nullptr, whole_a, memory.packed_a,
                     [&](Size step, Size) { return memory.panels + step / block_steps * size; });
+    if (whole_a != nullptr) whole_a += TransposedMemory::whole_size(s);
     add_taps(memory.taps, p.rows, columns, memory.block.offsets + c * taps, memory.block.runs, runs,
              memory.block.images);
   }
@@ -225,14 +296,21 @@ void convolution_transposed(const ConvolutionSizes& s, ConstRows dy, ConstRows w
   const TransposedMemory memory(s, parts);
   const FoldedBlock& block = memory.block;
   tap_offsets(s, block.folding, block.offsets);
+  if (TransposedMemory::whole(s)) {
+    float* to = memory.whole_a;
+    for (Size group = 0; group < s.groups; ++group) {
+      for (Size c = 0; c < s.inputs; c += channels_at_once(s), to += TransposedMemory::whole_size(s)) {
+        pack_whole_a(transposed_product(s, w, group, c), to);
+      }
+    }
+  }
   for (Size image = 0; image < s.images; image += block.split.images) {
     const Size images = smaller(block.split.images, s.images - image);
     for (Size group = 0; group < s.groups; ++group) {
       fill(images * block.folding.image, block.images, 0.0f);
-      const ConstRows weights{w.data + group * s.outputs * w.stride, w.stride};
       const ConstRows from{dy.data + image * dy.stride + group * out_group(s), dy.stride};
       for (Size part = 0; part < block.split.parts; ++part) {
-        transposed_block(s, memory, block.split.part(s, images, part), from, weights);
+        transposed_block(s, memory, block.split.part(s, images, part), group, from, w);
       }
       for (Size i = 0; i < images; ++i) {
         unfold(s, block.folding, block.images + i * block.folding.image, b == nullptr ? nullptr : b + group * s.inputs,
@@ -312,9 +390,9 @@ void transposed_gradient_block(const ConvolutionSizes& s, const WeightGradientMe
   p.columns = s.outputs;
   p.c = memory.sums;
   p.c_stride = memory.sums_stride;
-  const Size runs = row_runs(s, memory.block, places);
+  const Size pieces = row_pieces(s, memory.block, places);
   multiply_steps(p, steps, !first, memory.panels, memory.packed_a, [&](Size row, Size rows) {
-    pack_folded(memory.block.images, memory.block.offsets + row, rows, memory.block.runs, runs, packed_row_stride,
+    pack_folded(memory.block.images, memory.block.offsets + row, rows, memory.block.pieces, pieces, packed_row_stride,
                 memory.packed_a);
   });
 }
@@ -323,8 +401,8 @@ void transposed_gradient_block(const ConvolutionSizes& s, const WeightGradientMe
 void gradient_block(const ConvolutionSizes& s, const WeightGradientMemory& memory, const PlaceBlock& places,
                     ConstRows dy, Rows dw) {
   const Size steps = places.columns(), depth = depth_of(s);
-  const Size runs = row_runs(s, memory.block, places);
-  pack_folded(memory.block.images, memory.block.offsets, depth, memory.block.runs, runs, memory.sums_stride,
+  const Size pieces = row_pieces(s, memory.block, places);
+  pack_folded(memory.block.images, memory.block.offsets, depth, memory.block.pieces, pieces, memory.sums_stride,
               memory.sums);
   pack_turned(memory.sums, memory.sums_stride, depth, 0, steps, steps, memory.panels);
   for (Size image = 0; image < places.images; ++image) {

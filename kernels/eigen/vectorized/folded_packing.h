@@ -8,7 +8,7 @@ namespace {
 
 /// Places of the kernel that are handled at a time: of several images together where one has few, so that the vectors
 /// of a tile are full and weights are packed seldom; so few that everything stays in the second-level cache.
-constexpr Size joined_places = 200;
+constexpr Size joined_places = 400;
 constexpr Size most_places = 400;
 
 /// Places [first, first + places) of each of `images` images.
@@ -38,6 +38,10 @@ struct PlaceSplit {
 struct Run {
   Size from, to, width;
 };
+/// Half a vector of them.
+struct Piece {
+  Size from, to;
+};
 
 /// Calls run(from, column, width) for the neighbouring places of a block, `from` being relative to a tap's first place
 /// in the folded images, and the columns of the block counting its places.
@@ -56,6 +60,11 @@ MYNAH_INLINE void for_each_folded_run(const ConvolutionSizes& s, const Folding& 
       place += width;
     }
   }
+}
+
+/// Half vectors that most_runs() may be cut into.
+MYNAH_INLINE Size most_pieces(const PlaceSplit& split, Size runs) {
+  return split.images * split.places / (lanes / 2) + runs + 1;
 }
 
 /// The most runs that a block has, each cut where a panel of B ends.
@@ -86,24 +95,29 @@ MYNAH_INLINE Size cut_into_panels(Size from, Size column, Size width, Size strid
   return count;
 }
 
+/// Cuts runs into half vectors, the last of each reaching beyond the run's end.
+MYNAH_INLINE Size cut_into_halves(const Run* runs, Size count, Piece* pieces) {
+  constexpr Size half = lanes / 2;
+  Size number = 0;
+  for (Size i = 0; i < count; ++i) {
+    for (Size at = 0; at < runs[i].width; at += half) pieces[number++] = {runs[i].from + at, runs[i].to + at};
+  }
+  return number;
+}
+
 typedef float Half __attribute__((vector_size(vector_bytes / 2)));
 typedef float UnalignedHalf __attribute__((vector_size(vector_bytes / 2), aligned(4), may_alias));
 
-/// Copies whole vectors and half ones: reads and writes up to half a vector behind the run.
-MYNAH_INLINE void copy_beyond(const float* from, Size width, float* to) {
-  constexpr Size half = lanes / 2;
-  Size i = 0;
-  for (; i + half < width; i += lanes) store(to + i, load(from + i));
-  if (i < width) *reinterpret_cast<UnalignedHalf*>(to + i) = *reinterpret_cast<const UnalignedHalf*>(from + i);
-}
-
-/// For each step: row `step` of what is packed, to + step * to_stride, from source + offsets[step]. Runs lie in order,
-/// so that what one writes behind its end, the next ones overwrite, and the rows after it.
-void pack_folded(const float* source, const Size* offsets, Size steps, const Run* runs, Size count, Size to_stride,
+/// For each step: row `step` of what is packed, to + step * to_stride, from source + offsets[step]. Pieces lie in
+/// order, so that what one writes behind its run's end, the next ones overwrite, and the rows after it.
+void pack_folded(const float* source, const Size* offsets, Size steps, const Piece* pieces, Size count, Size to_stride,
                  float* to) {
   for (Size k = 0; k < steps; ++k, to += to_stride) {
     const float* from = source + offsets[k];
-    for (Size i = 0; i < count; ++i) copy_beyond(from + runs[i].from, runs[i].width, to + runs[i].to);
+    for (Size i = 0; i < count; ++i) {
+      *reinterpret_cast<UnalignedHalf*>(to + pieces[i].to) =
+          *reinterpret_cast<const UnalignedHalf*>(from + pieces[i].from);
+    }
   }
 }
 
@@ -119,6 +133,28 @@ void pack_exactly(const float* source, Size from_stride, Size steps, const Run* 
   }
 }
 
+/// to[i] += from[i]; the last ones with half a vector, where there is a mask for it: what they touch decides whether
+/// the next row has to wait (see Folding::row_width).
+MYNAH_INLINE void add_run(const float* from, Size width, float* to) {
+  Size i = 0;
+  for (; i + lanes <= width; i += lanes) store(to + i, load(to + i) + load(from + i));
+#if defined(__AVX512F__)
+  if (width - i >= lanes / 2) {
+    *reinterpret_cast<UnalignedHalf*>(to + i) += *reinterpret_cast<const UnalignedHalf*>(from + i);
+    i += lanes / 2;
+  }
+  if (i == width) return;
+  const auto some = static_cast<__mmask8>((1u << (width - i)) - 1u);
+  const __m256 sum = _mm256_maskz_loadu_ps(some, to + i) + _mm256_maskz_loadu_ps(some, from + i);
+  _mm256_mask_storeu_ps(to + i, some, sum);
+#else
+  if (i < width) {
+    const First some(width - i);
+    store(to + i, load(to + i, some) + load(from + i, some), some);
+  }
+#endif
+}
+
 /// The parts of the scratch memory, one after another.
 class Parts {
  public:
@@ -130,6 +166,7 @@ class Parts {
   }
   Size* numbers(Size count) { return reinterpret_cast<Size*>(floats(2 * count)); }
   Run* runs(Size count) { return reinterpret_cast<Run*>(floats(6 * count)); }
+  Piece* pieces(Size count) { return reinterpret_cast<Piece*>(floats(4 * count)); }
   Size used() const { return used_; }
 
  private:

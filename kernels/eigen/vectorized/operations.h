@@ -126,6 +126,8 @@ struct Operations {
   void (*convolution_transposed)(const ConvolutionSizes&, ConstRows dy, ConstRows w, const float* b, bool add, Rows dx,
                                  float* scratch);
   void (*convolution_weight_gradient)(const ConvolutionSizes&, ConstRows x, ConstRows dy, Rows dw, float* scratch);
+  void (*channel_bias_forward)(std::int64_t rows, std::int64_t channels, std::int64_t places, const float* b, Rows y);
+  void (*channel_bias_backward)(std::int64_t rows, std::int64_t channels, std::int64_t places, ConstRows dy, float* db);
 };
 
 extern const Operations generic_operations;

@@ -1,6 +1,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels.h"
+#include "kernels/cuda/mma.h"
 #include "kernels/cuda/shared_memory.h"
 
 namespace correct {
@@ -151,6 +152,35 @@ __global__ void coordinates_kernel(int* out) {
   out[(z * height + y) * width + x] = static_cast<int>(x + 10 * y + 100 * z);
 }
 
+using mynah::kernels::Precision;
+
+template <Precision precision>
+__device__ std::uint32_t word_of(const float* factors, int word, int stride) {
+  if constexpr (precision == Precision::tf32) {
+    return mynah::kernels::cuda::tf32_word(factors[word * stride]);
+  } else {
+    return mynah::kernels::cuda::bfloat16_word(factors[2 * word * stride], factors[(2 * word + 1) * stride]);
+  }
+}
+
+template <Precision precision>
+__global__ void multiply_kernel(const float* a, const float* b, const float* c, float* d) {
+  namespace cuda = mynah::kernels::cuda;
+  constexpr int k = cuda::mma_words * cuda::factors_per_word(precision);
+  const cuda::MmaLane lane;
+  const int g = lane.group, t = lane.member;
+  const cuda::FragmentA left{{word_of<precision>(a + g * k, t, 1), word_of<precision>(a + (g + 8) * k, t, 1),
+                              word_of<precision>(a + g * k, t + 4, 1), word_of<precision>(a + (g + 8) * k, t + 4, 1)}};
+  const cuda::FragmentB right{{word_of<precision>(b + g, t, 8), word_of<precision>(b + g, t + 4, 8)}};
+  const int first = g * 8 + 2 * t, second = (g + 8) * 8 + 2 * t;
+  cuda::FragmentC sums{{c[first], c[first + 1], c[second], c[second + 1]}};
+  cuda::multiply_add<precision>(sums, left, right);
+  d[first] = sums.value[0];
+  d[first + 1] = sums.value[1];
+  d[second] = sums.value[2];
+  d[second + 1] = sums.value[3];
+}
+
 unsigned ceiling(int count, int unit) {
   return static_cast<unsigned>((count + unit - 1) / unit);
 }
@@ -189,6 +219,13 @@ cudaError_t intrinsics(cudaStream_t stream, float* out) {
 
 cudaError_t coordinates(cudaStream_t stream, int* out, dim3 grid, dim3 block) {
   return start(stream, grid, block, 0, &coordinates_kernel, out);
+}
+
+cudaError_t multiply_tf32(cudaStream_t stream, const float* a, const float* b, const float* c, float* d) {
+  return start(stream, 1, 32, 0, &multiply_kernel<Precision::tf32>, a, b, c, d);
+}
+cudaError_t multiply_bfloat16(cudaStream_t stream, const float* a, const float* b, const float* c, float* d) {
+  return start(stream, 1, 32, 0, &multiply_kernel<Precision::bfloat16>, a, b, c, d);
 }
 
 const void* reverse_kernel_address() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <tuple>
@@ -109,6 +110,55 @@ TEST_P(CorrectKernels, WarpOperations) {
     EXPECT_EQ(value(9), 31u);
     EXPECT_EQ(value(10), lane < 16 ? 120u : 376u);
     EXPECT_EQ(value(11), 9u);
+  }
+}
+
+/// Factors that the precision holds exactly are not rounded: small whole numbers over a power of two. Their sums are
+/// exact in float, so that the order does not matter.
+TEST_P(CorrectKernels, TensorCoresMultiplyExactly) {
+  std::mt19937 engine(8);
+  for (const int k : {8, 16}) {
+    const auto whole = [&](int count) {
+      std::vector<float> values(static_cast<std::size_t>(count));
+      for (float& value : values) value = static_cast<float>(static_cast<int>(engine() % 255) - 127) / 64.0f;
+      return values;
+    };
+    const auto a = whole(16 * k), b = whole(k * 8), c = whole(16 * 8);
+    const DeviceVector<float> da(a), db(b), dc(c), dd(c.size());
+    const auto launch = k == 8 ? correct::multiply_tf32 : correct::multiply_bfloat16;
+    ASSERT_EQ(launch(nullptr, da.get(), db.get(), dc.get(), dd.get()), cudaSuccess);
+    const auto d = dd.to_host();
+    for (int m = 0; m < 16; ++m) {
+      for (int n = 0; n < 8; ++n) {
+        float expected = c[static_cast<std::size_t>(m * 8 + n)];
+        for (int i = 0; i < k; ++i)
+          expected += a[static_cast<std::size_t>(m * k + i)] * b[static_cast<std::size_t>(i * 8 + n)];
+        EXPECT_EQ(d[static_cast<std::size_t>(m * 8 + n)], expected) << "k " << k << " row " << m << " column " << n;
+      }
+    }
+  }
+}
+
+/// Factors are rounded to nearest, ties to even, on their way into a fragment; sums are cut off.
+TEST_P(CorrectKernels, TensorCoresRoundFactorsAndCutOffSums) {
+  const auto first_of = [](int k, float factor, float sum) {
+    std::vector<float> a(static_cast<std::size_t>(16 * k)), b(static_cast<std::size_t>(8 * k)), c(16 * 8);
+    a[0] = factor;
+    b[0] = 1.0f;
+    c[0] = sum;
+    const DeviceVector<float> da(a), db(b), dc(c), dd(c.size());
+    const auto launch = k == 8 ? correct::multiply_tf32 : correct::multiply_bfloat16;
+    EXPECT_EQ(launch(nullptr, da.get(), db.get(), dc.get(), dd.get()), cudaSuccess);
+    return dd.to_host()[0];
+  };
+  for (const auto& [k, unit] : {std::pair{8, 0x1p-10f}, {16, 0x1p-7f}}) {
+    EXPECT_EQ(first_of(k, 1.0f + 0.5f * unit, 0.0f), 1.0f);
+    EXPECT_EQ(first_of(k, 1.0f + 1.5f * unit, 0.0f), 1.0f + 2.0f * unit);
+    EXPECT_EQ(first_of(k, 1.0f + 0.5f * unit + 0x1p-20f, 0.0f), 1.0f + unit);
+    EXPECT_EQ(first_of(k, 0x1p-24f + 0x1p-25f, 1.0f), 1.0f);
+    EXPECT_EQ(first_of(k, -0x1p-26f, 1.0f), 1.0f - 0x1p-24f);
+    EXPECT_EQ(first_of(k, 3.0e38f, 3.0e38f), INFINITY);
+    EXPECT_TRUE(std::isnan(first_of(k, NAN, 1.0f)));
   }
 }
 

@@ -32,6 +32,10 @@ cudaError_t intrinsics(cudaStream_t stream, float* out);
 /// out[z][y][x] = x + 10 y + 100 z over a three-dimensional grid of three-dimensional blocks.
 cudaError_t coordinates(cudaStream_t stream, int* out, dim3 grid, dim3 block);
 
+/// d = c + a b by one tensor-core instruction: a [16, k], b [k, 8], c and d [16, 8]; k = 8 for tf32, 16 for bfloat16.
+cudaError_t multiply_tf32(cudaStream_t stream, const float* a, const float* b, const float* c, float* d);
+cudaError_t multiply_bfloat16(cudaStream_t stream, const float* a, const float* b, const float* c, float* d);
+
 /// Address of a kernel with dynamic shared memory, for its attributes.
 const void* reverse_kernel_address();
 
@@ -55,6 +59,8 @@ cudaError_t dynamic_shared_overrun(cudaStream_t stream, int past);
 cudaError_t mask_without_own_lane(cudaStream_t stream);
 cudaError_t lane_that_never_comes(cudaStream_t stream);
 cudaError_t sum_with_absent_lanes(cudaStream_t stream, const float* x, float* total, int count);
+enum class MissingLane { returned, at_a_barrier, with_another_instruction };
+cudaError_t multiply_without_a_lane(cudaStream_t stream, MissingLane what);
 cudaError_t block_order(cudaStream_t stream, float* y, int blocks);
 cudaError_t trap(cudaStream_t stream);
 cudaError_t failing_assertion(cudaStream_t stream);

@@ -325,6 +325,21 @@ TEST_F(PlantedDefect, ShuffleFromLanesThatReturned) {
   EXPECT_TRUE(agrees([&](float* y) { return planted::sum_with_absent_lanes(nullptr, x.get(), y, 32); }, {32.0f}));
 }
 
+TEST_F(PlantedDefect, TensorCoreInstructionWithoutALane) {
+  for (const Schedule schedule : schedules) {
+    const ScheduleScope scope(schedule);
+    expect_failure(planted::multiply_without_a_lane(nullptr, planted::MissingLane::returned), cudaErrorLaunchFailure,
+                   {"a lane of the warp is missing from its mma.sync", "multiply_without_a_lane_kernel"});
+    expect_failure(planted::multiply_without_a_lane(nullptr, planted::MissingLane::at_a_barrier),
+                   cudaErrorLaunchFailure,
+                   {"no thread can go on", "31 threads from (0, 0, 0) on: in mma.sync of tf32", "in __syncthreads"});
+    expect_failure(
+        planted::multiply_without_a_lane(nullptr, planted::MissingLane::with_another_instruction),
+        cudaErrorLaunchFailure,
+        {"no thread can go on", "31 threads from (0, 0, 0) on: in mma.sync of tf32", "in mma.sync of bfloat16"});
+  }
+}
+
 TEST_F(PlantedDefect, TrapAndAssertion) {
   expect_failure(planted::trap(nullptr), cudaErrorLaunchFailure, {"__trap", "trap_kernel", "thread (2, 0, 0)"});
   expect_failure(planted::failing_assertion(nullptr), cudaErrorAssert,

@@ -7,6 +7,7 @@
 #include <cassert>
 
 #include "kernels.h"
+#include "kernels/cuda/mma.h"
 #include "kernels/cuda/shared_memory.h"
 
 namespace planted {
@@ -125,6 +126,20 @@ __global__ void sum_with_absent_lanes_kernel(const float* x, float* total, int c
   if (i == 0) *total = value;
 }
 
+__global__ void multiply_without_a_lane_kernel(planted::MissingLane what) {
+  namespace cuda = mynah::kernels::cuda;
+  using mynah::kernels::Precision;
+  cuda::FragmentC sums{};
+  if (threadIdx.x == 5) {
+    if (what == planted::MissingLane::returned) return;
+    if (what == planted::MissingLane::at_a_barrier) __syncthreads();
+    if (what == planted::MissingLane::with_another_instruction)
+      cuda::multiply_add<Precision::bfloat16>(sums, cuda::FragmentA{}, cuda::FragmentB{});
+    return;
+  }
+  cuda::multiply_add<Precision::tf32>(sums, cuda::FragmentA{}, cuda::FragmentB{});
+}
+
 __global__ void block_order_kernel(float* y) {
   // Each block continues from what it takes for its predecessor's result.
   if (blockIdx.x > 0) y[blockIdx.x] = y[blockIdx.x - 1] + 1.0f;
@@ -187,6 +202,9 @@ cudaError_t lane_that_never_comes(cudaStream_t stream) {
 }
 cudaError_t sum_with_absent_lanes(cudaStream_t stream, const float* x, float* total, int count) {
   return start(stream, 1, 32, 0, &sum_with_absent_lanes_kernel, x, total, count);
+}
+cudaError_t multiply_without_a_lane(cudaStream_t stream, MissingLane what) {
+  return start(stream, 1, 32, 0, &multiply_without_a_lane_kernel, what);
 }
 cudaError_t block_order(cudaStream_t stream, float* y, int blocks) {
   return start(stream, static_cast<unsigned>(blocks), 1, 0, &block_order_kernel, y);

@@ -9,7 +9,18 @@
 namespace cuda_on_cpu::detail {
 
 enum class BarrierKind { plain, count, all, any };
-enum class WarpOperation { sync, shuffle, ballot, any, all, match_any, match_all, reduce };
+enum class WarpOperation {
+  sync,
+  shuffle,
+  ballot,
+  any,
+  all,
+  match_any,
+  match_all,
+  reduce,
+  multiply_tf32,
+  multiply_bfloat16
+};
 
 /// What the lanes of a warp brought to an operation, each as up to 64 bits.
 struct WarpValues {

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "kernels/cuda/mma_fragment.h"
+
+namespace mynah::kernels::cuda {
+
+/// The tensor-core instruction mma.sync, of sm_80 and later: the one place with its PTX. The CUDA-on-CPU build has a
+/// header of the same name in its place. What the lanes hold: kernels/cuda/mma_fragment.h.
+
+/// Two factors, rounded to nearest, ties to even, as a word: what round_to_bfloat16 gives, except that every NaN
+/// becomes 0x7fff.
+__device__ __forceinline__ std::uint32_t bfloat16_word(float low, float high) {
+  std::uint32_t word;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+  return word;
+}
+
+/// C += A B. All 32 lanes of the warp take part. Products are exact; how a step's sum is rounded is the hardware's
+/// business, but the same operands give the same bits every time.
+template <Precision precision>
+__device__ __forceinline__ void multiply_add(FragmentC& c, const FragmentA& a, const FragmentB& b) {
+  static_assert(precision != Precision::float32, "tensor cores multiply rounded factors");
+  if constexpr (precision == Precision::tf32) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c.value[0]), "+f"(c.value[1]), "+f"(c.value[2]), "+f"(c.value[3])
+        : "r"(a.word[0]), "r"(a.word[1]), "r"(a.word[2]), "r"(a.word[3]), "r"(b.word[0]), "r"(b.word[1]));
+  } else {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c.value[0]), "+f"(c.value[1]), "+f"(c.value[2]), "+f"(c.value[3])
+        : "r"(a.word[0]), "r"(a.word[1]), "r"(a.word[2]), "r"(a.word[3]), "r"(b.word[0]), "r"(b.word[1]));
+  }
+}
+
+}  // namespace mynah::kernels::cuda
