@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/eigen/vectorized/channel_bias.h"
-#include "kernels/eigen/vectorized/convolution.h"
+#include "kernels/eigen/vectorized/convolution_gradient.h"
 #include "kernels/eigen/vectorized/linear.h"
 #include "kernels/eigen/vectorized/training.h"
 
