@@ -43,8 +43,10 @@ Index Embedding::output_columns(std::span<const Index> inputs) const {
 }
 
 std::vector<TensorSpec> Embedding::tensors(std::span<const Index>) const {
-  // Uniform with the variance 1 of torch's standard normal numbers: within ± sqrt(3) = sqrt(6 / (fan_in + fan_out)).
-  return {{"weight", {count_, size_}, Initialization::xavier_uniform, 1, 1}};
+  TensorSpec weight{"weight", {count_, size_}, Initialization::normal};
+  weight.mean = 0.0;
+  weight.deviation = 1.0;
+  return {std::move(weight)};
 }
 
 void Embedding::check_indices(const std::string& place, MatrixView<const float> indices) const {

@@ -5,6 +5,7 @@
 #include "kernels/eigen/vectorized/convolution.h"
 #include "kernels/eigen/vectorized/gru.h"
 #include "kernels/eigen/vectorized/layer_norm.h"
+#include "kernels/eigen/vectorized/convolution_gradient.h"
 #include "kernels/eigen/vectorized/linear.h"
 #include "kernels/eigen/vectorized/softmax.h"
 #include "kernels/eigen/vectorized/training.h"

@@ -7,7 +7,8 @@ namespace mynah::kernels::eigen::vectorized {
 namespace {
 
 /// Places of the kernel that are handled at a time: of several images together where one has few, so that the vectors
-/// of a tile are full and weights are packed seldom; so few that everything stays in the second-level cache.
+/// of a tile are full; not so many that packed places leave the second-level cache. (Of 100, 200, 400 and 800 the
+/// fastest.)
 constexpr Size joined_places = 400;
 constexpr Size most_places = 400;
 
