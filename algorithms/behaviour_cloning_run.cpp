@@ -164,8 +164,7 @@ OptionTable BehaviourCloningSettings::table() {
   table.add("weight-decay", &cloning.weight_decay, "Decoupled weight decay (AdamW)");
   table.add(
       "precision", &precision,
-      "Of the products in training: float32, or tf32 or bfloat16, which round their factors and use tensor cores; "
-      "weights stay float32");
+      "Of the products in training: float32, tf32 or bfloat16 (the last two on tensor cores); weights stay float32");
   table.add("patience", &cloning.patience, "Stop after this many epochs without a better validation loss; 0: never");
   table.add("keep-best", &cloning.keep_best, "Keep the weights with the best validation loss, else the last ones");
   table.add("validation-fraction", &validation_fraction, "Part of the episodes that is held out; 0: none");
