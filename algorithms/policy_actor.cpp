@@ -1,8 +1,8 @@
 #include "algorithms/policy_actor.h"
 
+#include "kernels/classification.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
-#include "kernels/classification.h"
 
 namespace mynah {
 namespace {
