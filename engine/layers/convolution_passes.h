@@ -74,7 +74,7 @@ class ConvolutionPasses {
 /// Throws input_error for options of the layer `kind` that no convolution has.
 void check_convolution_options(const std::string& kind, const kernels::ConvolutionGeometry& geometry);
 
-/// Throws input_error unless there is one input, of `expected` columns: [channels, height, width].
+/// Throws input_error unless there is one input, of images [channels, height, width].
 void check_image_columns(const std::string& kind, std::span<const Index> inputs, Index channels, Index height,
                          Index width);
 

@@ -80,7 +80,7 @@ struct ConvolutionArguments {
   Images source;
   const float* weights;
   Index group_weights;                   ///< between groups
-  Index target_weights, source_weights;  /// < between channels of what is written, and of what is read
+  Index target_weights, source_weights;  ///< between channels of what is written, and of what is read
   float* target;
   Index target_stride;
   bool add;

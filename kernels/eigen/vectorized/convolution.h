@@ -18,6 +18,7 @@ struct FoldedBlock {
   float* images;
   mutable PlaceBlock cut_for{0, 0, 0};  ///< What `pieces` are for; `cut` is their number.
   mutable Size cut = 0;
+  Size* group_cuts;  ///< The pieces of each group of columns begin there.
 
   FoldedBlock(const ConvolutionSizes& s, Size joined, Size most, Parts& parts)
       : folding(s),
@@ -25,7 +26,8 @@ struct FoldedBlock {
         offsets(parts.numbers(depth_of(s))),
         runs(parts.runs(most_runs(s, split))),
         pieces(parts.pieces(most_pieces(split, most_runs(s, split)))),
-        images(parts.floats(folded_size())) {}
+        images(parts.floats(folded_size())),
+        group_cuts(parts.numbers(divided_up(columns(), group_columns) + 1)) {}
   Size columns() const { return split.images * split.places; }
   Size folded_size() const { return split.images * folding.image + 2 * lanes; }
   void begin(const ConvolutionSizes& s) const {
@@ -63,33 +65,35 @@ void pack_whole_a(const Product& p, float* to) {
   }
 }
 
-/// C = A B, where panels(first step, steps) makes B ready and tells where it lies. whole_a: A as pack_whole_a leaves
-/// it, or null, in which case packed_a is for a part of it.
+/// C = A B, where panels(first step, steps, first column) makes `at_once` columns of B ready and tells where they lie.
+/// whole_a: A as pack_whole_a leaves it, or null, in which case packed_a is for a part of it.
 template <class Panels>
-void multiply_panels(const Product& p, const float* row_bias, const float* whole_a, float* packed_a,
+void multiply_panels(const Product& p, Size at_once, const float* row_bias, const float* whole_a, float* packed_a,
                      const Panels& panels) {
   const RowTiles split(p.rows);
   const Size block_steps = steps_of_block(p.steps);
   for (Size step = 0; step < p.steps; step += block_steps) {
     Block block;
-    block.first_column = 0;
-    block.columns = p.columns;
     block.first_step = step;
     block.steps = smaller(block_steps, p.steps - step);
-    block.b = panels(step, block.steps);
     block.b_stride = tile_columns;
     block.b_panel_stride = panel_stride(block_steps);
     block.finish.accumulate = p.finish.accumulate || step > 0;
     block.finish.bias = nullptr;
     block.finish.relu = false;
     block.finish.row_bias = step + block_steps >= p.steps ? row_bias : nullptr;
-    if (whole_a != nullptr) {
-      multiply_packed_tiles(p, split, block, 0, split.count, false,
-                            whole_a + step / block_steps * p.rows * packed_row_stride);
-      continue;
-    }
-    for (Size tile = 0; tile < split.count; tile += block_row_tiles) {
-      multiply_row_tiles(p, split, block, tile, smaller(tile + block_row_tiles, split.count), packed_a);
+    for (Size first = 0; first < p.columns; first += at_once) {
+      block.first_column = first;
+      block.columns = smaller(at_once, p.columns - first);
+      block.b = panels(step, block.steps, first);
+      if (whole_a != nullptr) {
+        multiply_packed_tiles(p, split, block, 0, split.count, false,
+                              whole_a + step / block_steps * p.rows * packed_row_stride);
+        continue;
+      }
+      for (Size tile = 0; tile < split.count; tile += block_row_tiles) {
+        multiply_row_tiles(p, split, block, tile, smaller(tile + block_row_tiles, split.count), packed_a);
+      }
     }
   }
 }
@@ -101,15 +105,19 @@ bool is_other_block(const FoldedBlock& block, const PlaceBlock& places) {
   return last.images != places.images || last.first != places.first || last.places != places.places;
 }
 
-/// Pieces of a block of places, for packed B; returns how many.
-Size panel_pieces(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places, Size stride) {
-  if (!is_other_block(block, places)) return block.cut;
-  Size count = 0;
+/// Pieces of a block of places, for packed B, group by group.
+void cut_panel_pieces(const ConvolutionSizes& s, const FoldedBlock& block, const PlaceBlock& places, Size stride) {
+  if (!is_other_block(block, places)) return;
+  Size number = 0, end = 0, group = 0, pieces = 0;
   for_each_folded_run(s, block.folding, places, [&](Size from, Size column, Size width) {
-    count += cut_into_panels(from, column, width, stride, block.runs + count);
+    number += cut_into_panels(from, column, width, stride, group_columns, block.runs + number);
   });
-  block.cut = cut_into_halves(block.runs, count, block.pieces);
-  return block.cut;
+  for (Size i = 0; i < number; ++i) {
+    if (end % group_columns == 0) block.group_cuts[group++] = pieces;
+    pieces += cut_into_halves(block.runs + i, 1, block.pieces + pieces);
+    end += block.runs[i].width;
+  }
+  block.group_cuts[group] = pieces;
 }
 
 /// Runs of a block of places, to their columns.
@@ -134,7 +142,7 @@ struct ForwardMemory {
 
   ForwardMemory(const ConvolutionSizes& s, Parts& parts)
       : block(s, joined_places, most_places, parts),
-        panels(parts.floats(panels_size(block.columns(), steps_of_block(depth_of(s))))),
+        panels(parts.floats(panels_size(smaller(block.columns(), group_columns), steps_of_block(depth_of(s))))),
         packed_a(parts.floats(packed_a_size(s.outputs))),
         whole_a(whole(s) ? parts.floats(s.groups * whole_size(s)) : nullptr),
         joined(block.split.images == 1 ? nullptr : parts.floats(s.outputs * block.columns())) {}
@@ -172,9 +180,11 @@ void forward_block(const ConvolutionSizes& s, const ForwardMemory& memory, const
   p.c = joins ? memory.joined : y.data + places.first;
   p.c_stride = joins ? p.columns : places_of(s);
   p.finish.accumulate = add && !joins;
-  const Size pieces = panel_pieces(s, memory.block, places, panel_stride(steps_of_block(p.steps)));
-  multiply_panels(p, b, whole_a, memory.packed_a, [&](Size step, Size steps) {
-    pack_folded(memory.block.images, memory.block.offsets + step, steps, memory.block.pieces, pieces, tile_columns,
+  const FoldedBlock& block = memory.block;
+  cut_panel_pieces(s, block, places, panel_stride(steps_of_block(p.steps)));
+  multiply_panels(p, group_columns, b, whole_a, memory.packed_a, [&](Size step, Size steps, Size first) {
+    const Size* cuts = block.group_cuts + first / group_columns;
+    pack_folded(block.images, block.offsets + step, steps, block.pieces + cuts[0], cuts[1] - cuts[0], tile_columns,
                 memory.panels);
     return memory.panels;
   });
@@ -264,7 +274,7 @@ void transposed_block(const ConvolutionSizes& s, const TransposedMemory& memory,
   const Size size = panels_size(columns, block_steps), stride = panel_stride(block_steps);
   Size count = 0;
   for (Size image = 0; image < places.images; ++image) {
-    count += cut_into_panels(image * dy.stride + places.first, image * places.places, places.places, stride,
+    count += cut_into_panels(image * dy.stride + places.first, image * places.places, places.places, stride, columns,
                              memory.panel_runs + count);
   }
   for (Size step = 0, number = 0; step < s.outputs; step += block_steps, ++number) {
@@ -281,8 +291,8 @@ void transposed_block(const ConvolutionSizes& s, const TransposedMemory& memory,
     p.columns = columns;
     p.c = memory.taps;
     p.c_stride = columns;
-    multiply_panels(p, nullptr, whole_a, memory.packed_a,
-                    [&](Size step, Size) { return memory.panels + step / block_steps * size; });
+    multiply_panels(p, columns, nullptr, whole_a, memory.packed_a,
+                    [&](Size step, Size, Size) { return memory.panels + step / block_steps * size; });
     if (whole_a != nullptr) whole_a += TransposedMemory::whole_size(s);
     add_taps(memory.taps, p.rows, columns, memory.block.offsets + c * taps, memory.block.runs, runs,
              memory.block.images);

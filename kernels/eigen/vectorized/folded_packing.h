@@ -83,12 +83,16 @@ MYNAH_INLINE Size panels_size(Size columns, Size steps) {
   return divided_up(columns, tile_columns) * panel_stride(steps);
 }
 
-/// Cuts a run at the ends of panels.
-MYNAH_INLINE Size cut_into_panels(Size from, Size column, Size width, Size stride, Run* runs) {
+/// So many columns of B are packed out of folded images at a time, into the same memory, which the second-level cache
+/// then holds.
+constexpr Size group_columns = 4 * tile_columns;
+
+/// Cuts a run at the ends of panels, of which those of every `group` columns begin anew.
+MYNAH_INLINE Size cut_into_panels(Size from, Size column, Size width, Size stride, Size group, Run* runs) {
   Size count = 0;
   while (width > 0) {
     const Size inside = column % tile_columns, now = smaller(width, tile_columns - inside);
-    runs[count++] = {from, column / tile_columns * stride + inside, now};
+    runs[count++] = {from, column % group / tile_columns * stride + inside, now};
     from += now;
     column += now;
     width -= now;
