@@ -11,8 +11,10 @@ namespace mynah::kernels {
 ///
 /// kernels/precision_rounding.h does the rounding, in the same bits everywhere. On CUDA, tf32 and bfloat16 run on
 /// tensor cores, but for the few products that are too small for them; the CPU rounds the factors in the same way and
-/// multiplies in float32, so that both differ by the order and the rounding of the sums alone. It concerns floats:
-/// doubles, in which gradients are checked, are taken as they are.
+/// multiplies in float32, so that both differ by the order and the rounding of the sums alone. The same call gives the
+/// same bits on the same kind of GPU; tensor cores of different generations may round a step's sum differently, so
+/// that, other than in float32, the bits of two kinds of GPU may differ. It concerns floats: doubles, in which
+/// gradients are checked, are taken as they are.
 enum class Precision { float32, tf32, bfloat16 };
 
 /// "bfloat16".

@@ -16,7 +16,7 @@ __device__ __forceinline__ std::uint32_t bfloat16_word(float low, float high) {
 }
 
 /// C += A B. All 32 lanes of the warp take part. Products are exact; how a step's sum is rounded is the hardware's
-/// business, but the same operands give the same bits every time.
+/// business: the same operands give the same bits every time, but perhaps others on another generation of GPUs.
 template <Precision precision>
 __device__ __forceinline__ void multiply_add(FragmentC& c, const FragmentA& a, const FragmentB& b) {
   static_assert(precision != Precision::float32, "tensor cores multiply rounded factors");

@@ -13,9 +13,8 @@ namespace mynah::kernels::cuda {
 ///
 /// An operand is known by its *loader*, which has
 ///
-///   static constexpr bool along_k                       whether neighbours in memory are neighbours along k; else
-///   along
-///                                                       e, which is m for A and n for B
+///   static constexpr bool along_k                       neighbours in memory are neighbours along k, else along e,
+///                                                       which is m for A and n for B
 ///   Pack<4> four(Index e, Index k, Index end_k) const   elements (e, k ... k + 3), or (e ... e + 3, k); zero outside
 ///                                                       of the operand, and from end_k on
 ///
@@ -37,9 +36,8 @@ struct MmaShape {
 
 /// Where word `word` of row (or column) e of an operand lies in its tile in shared memory: rows of words where the
 /// operand runs along k, else rows of e; so that a thread writes four neighbours with one 128-bit access. Rows are
-/// longer than what they hold by as much as lets the 32 words of a fragment, 8 neighbours along e and 4 along k, lie in
-/// 32 different banks: the words between neighbours of one kind are 8 times an odd number in the second case, 4 times
-/// an odd number in the first (modulo 32).
+/// longer than what they hold, so that the 32 words of a fragment, 8 neighbours along e and 4 along k, lie in 32
+/// different banks: rows are apart, modulo 32, by an odd multiple of 4 in the first case and of 8 in the second.
 template <int extent, int words, bool along_k>
 struct MmaTileLayout {
   static constexpr int stride = along_k ? words + 4 : extent + 8;
@@ -116,7 +114,7 @@ struct MmaMover {
 template <class Shape, Precision precision>
 struct MmaSums {
   static constexpr int columns = Shape::steps_n * mma_columns;
-  static constexpr int stride = columns + 8;  ///< Of rows in shared memory, without bank conflicts.
+  static constexpr int stride = columns + 8;  ///< Of rows in shared memory; no bank conflicts when written.
   static constexpr int shared_floats = Shape::threads / 32 * mma_rows * stride;  ///< That for_each_four needs.
 
   FragmentC sums[Shape::steps_m][Shape::steps_n];

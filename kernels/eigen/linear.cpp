@@ -40,11 +40,12 @@ class RoundedFactors {
  public:
   RoundedFactors(Stream& stream, Precision precision, std::initializer_list<ConstMatrix> factors, std::int64_t rest)
       : precision_(precision) {
+    const bool rounds = precision != Precision::float32;
     std::int64_t floats = rest;
-    if (precision != Precision::float32) {
-      for (const ConstMatrix factor : factors) floats += size_of(factor);
+    for (const ConstMatrix factor : factors) floats += rounds ? size_of(factor) : 0;
+    if (rounds || floats > 0) {
+      next_ = static_cast<float*>(stream.scratch(static_cast<std::size_t>(floats) * sizeof(float)));
     }
-    if (floats > 0) next_ = static_cast<float*>(stream.scratch(static_cast<std::size_t>(floats) * sizeof(float)));
   }
 
   /// The copy of one of the factors; in float32 the factor itself. Each is asked for once.

@@ -53,8 +53,10 @@ void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
   });
 }
 
+/// Besides what is small, ragged or skinny: hidden layers as users have them, for the comparison of precisions.
 std::vector<LinearCase> with_extra(std::vector<LinearCase> more) {
   std::vector<LinearCase> cases = linear_cases();
+  cases.insert(cases.end(), {{64, 256, 256, {}}, {256, 256, 256, {}}});
   cases.insert(cases.end(), more.begin(), more.end());
   return cases;
 }
