@@ -18,7 +18,7 @@ constexpr std::size_t guard_bytes = 512;
 constexpr std::size_t alignment = 256;
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t commit_bytes = std::size_t{1} << 20;
-constexpr std::size_t quarantine_bytes = std::size_t{32} << 20;
+constexpr std::size_t quarantine_bytes = std::size_t{2} << 20;
 
 std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
