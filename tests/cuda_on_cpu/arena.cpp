@@ -229,6 +229,22 @@ void Arena::empty_quarantine(std::size_t keep) {
     quarantined_ -= size;
     add_free(region, size);
   }
+  give_back_end();
+}
+
+/// What is free behind the last allocation is uncommitted, since every launch changes the protection of all that is
+/// committed: a test that once needed much would slow down those after it.
+void Arena::give_back_end() {
+  if (free_.empty()) return;
+  const auto last = std::prev(free_.end());
+  if (last->first + last->second != base_ + top_ || last->second < commit_bytes) return;
+  top_ = static_cast<std::size_t>(last->first - base_);
+  free_.erase(last);
+  const std::size_t committed = rounded_up(top_, commit_bytes);
+  if (committed >= committed_) return;
+  mprotect(base_ + committed, committed_ - committed, PROT_NONE);
+  madvise(base_ + committed, committed_ - committed, MADV_DONTNEED);
+  committed_ = committed;
 }
 
 void Arena::add_free(char* region, std::size_t size) {

@@ -76,6 +76,7 @@ class Arena {
 
   /// Makes the oldest freed regions available again until at most `keep` bytes are held back.
   void empty_quarantine(std::size_t keep);
+  void give_back_end();
 
   char* base_ = nullptr;
   std::size_t top_ = 0;

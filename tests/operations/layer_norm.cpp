@@ -49,8 +49,6 @@ std::vector<NormCase> usual_cases() {
           {256, 1, 64, {}}, {256, 1, 256, {}}, {256, 1, 1024, {}}};
 }
 
-constexpr const char* cancelling = ", sums of numbers of both signs";
-
 /// What forward leaves, as numbers of the right kind: any mean, any positive reciprocal deviation.
 struct Given {
   Tensor<float> x, w, mean, reciprocal_deviation;
@@ -74,7 +72,6 @@ void forward_case(Parity& run, const NormCase& shape, bool in_place) {
   const auto y = in_place ? x : run.output(shape.rows, shape.columns(), shape.layout);
   const auto mean = run.output(1, shape.sets(), shape.layout);
   const auto deviation = run.output(1, shape.sets(), shape.layout);
-  run.allow(1e-8, cancelling);
   run.expect_same([=](const Place& at) {
     kernels::layer_norm_forward(at.stream, at.matrix(x), at.vector(w), at.vector(b), epsilon, at.matrix(y),
                                 at.vector(mean), at.vector(deviation));
@@ -82,7 +79,6 @@ void forward_case(Parity& run, const NormCase& shape, bool in_place) {
 }
 
 void backward_case(Parity& run, const NormCase& shape, bool wants_dx, bool wants_dw, bool wants_db) {
-  run.allow(1e-8, cancelling);
   const Given given(run, shape);
   const auto dy = run.input(shape.rows, shape.columns(), shape.layout);
   const auto dx = wants_dx ? run.output(shape.rows, shape.columns(), shape.layout) : Tensor<float>{};
@@ -115,7 +111,7 @@ void tangent_case(Parity& run, const NormCase& shape, Moving moving) {
 }
 
 void tangent_backward_case(Parity& run, const NormCase& shape, Moving moving, bool inputs, bool parameters) {
-  run.allow(1e-8, cancelling);
+  if (shape.size == 1) run.allow(1e-9, ", a group of one value: all that is left of dx is what does not cancel");
   const Given given(run, shape);
   const auto x_tangent = run.input(shape.rows, shape.columns(), shape.layout);
   const auto w_tangent = run.input(1, shape.size, shape.layout);
