@@ -11,8 +11,9 @@ struct GradientPenaltyOptions {
   bool one_sided = false;  ///< true: only norms above the target are penalised.
 };
 
-/// Gradient penalty (Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3), value and gradient in
-/// one pass, given the gradient g_m = ∇_x D(x_m) of each row:
+/// Gradient penalty (Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3; with target_norm 0 and
+/// weight γ/2 the R1 penalty of Mescheder et al. 2018), value and gradient in one pass, given the gradient g_m = ∇_x
+/// D(x_m) of each row:
 ///
 ///   P = weight / rows Σ_m d_m²      d_m = ‖g_m‖ - target_norm, or max(0, ‖g_m‖ - target_norm) if one-sided
 ///   direction_m = dP/dg_m = 2 weight / rows d_m g_m / ‖g_m‖, and 0 where ‖g_m‖ = 0

@@ -19,17 +19,7 @@ void row_norms_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<S
   MYNAH_CALL_TWIN(row_norms_backward, stream, x, norms, norm_gradient, dx);
 }
 
-template <class Scalar>
-void norm_penalty(Stream& stream, ConstMatrixOf<Scalar> x, double target, double weight, VectorView<double> loss_sum,
-                  MatrixOf<Scalar> gradient) {
-  require(loss_sum.size <= 1, "norm_penalty", "a loss_sum of one value, or none");
-  require(gradient.data == nullptr || same_shape(gradient, x), "norm_penalty", "gradient of the shape of x, or empty");
-  if (x.rows == 0) return;
-  MYNAH_CALL_TWIN(norm_penalty, stream, x, target, weight, loss_sum, gradient);
-}
-
 MYNAH_FOR_FLOAT_AND_DOUBLE(row_norms)
 MYNAH_FOR_FLOAT_AND_DOUBLE(row_norms_backward)
-MYNAH_FOR_FLOAT_AND_DOUBLE(norm_penalty)
 
 }  // namespace mynah::kernels

@@ -41,31 +41,6 @@ struct Backward {
   }
 };
 
-struct PenaltyArguments {
-  ConstMatrix x;
-  double target;
-  double scale;  ///< 2 weight/rows
-  Matrix gradient;
-};
-
-/// A row is read twice, from memory once; each thread writes what it alone has read, so that the gradient may take the
-/// place of x.
-template <int group>
-__global__ void __launch_bounds__(sum_threads) norm_penalty_kernel(PenaltyArguments arguments, SumTarget loss) {
-  double total = 0.0;
-  for_each_row<group>(arguments.x.rows, [&](Index row, int lane, bool valid) {
-    const ConstVector x = valid ? arguments.x.row(row) : ConstVector{};
-    const double norm = norm_of<group>(x, lane);
-    const double distance = norm - arguments.target;
-    if (valid && lane == 0) total += distance * distance;
-    if (arguments.gradient.data == nullptr || !valid) return;
-    const auto factor = static_cast<float>(norm == 0.0 ? 0.0 : arguments.scale * distance / norm);
-    float* const gradient = arguments.gradient.data + row * arguments.gradient.stride;
-    for (Index c = lane; c < x.size; c += group) gradient[c] = factor * x.data[c];
-  });
-  finish_sum(loss, total);
-}
-
 }  // namespace
 
 void row_norms(Stream& stream, ConstMatrix x, Vector norms) {
@@ -77,18 +52,6 @@ void row_norms(Stream& stream, ConstMatrix x, Vector norms) {
 void row_norms_backward(Stream& stream, ConstMatrix x, ConstVector norms, ConstVector norm_gradient, Matrix dx) {
   map(stream, "row_norms_backward", x.rows, x.columns, allows_packs(x) && allows_packs(dx),
       Backward{x, norms.data, norm_gradient.data, dx});
-}
-
-void norm_penalty(Stream& stream, ConstMatrix x, double target, double weight, VectorView<double> loss_sum,
-                  Matrix gradient) {
-  with_group(x.columns, [&](auto group) {
-    const Index blocks = row_blocks(x.rows, group);
-    SumTarget loss{loss_sum.empty() ? nullptr : loss_sum.data, weight, true, nullptr};
-    prepare_sum(stream, loss, blocks);
-    const PenaltyArguments arguments{x, target, 2.0 * weight / static_cast<double>(x.rows), gradient};
-    launch(stream, "norm_penalty", row_shape(blocks), norm_penalty_kernel<group>, arguments, loss);
-    add_partial_sums(stream, "norm_penalty", loss, blocks);
-  });
 }
 
 }  // namespace mynah::kernels::cuda

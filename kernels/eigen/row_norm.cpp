@@ -28,23 +28,7 @@ void row_norms_backward(Stream&, ConstMatrixOf<Scalar> x, ConstVectorOf<Scalar> 
   }
 }
 
-template <class Scalar>
-void norm_penalty(Stream&, ConstMatrixOf<Scalar> x, double target, double weight, VectorView<double> loss_sum,
-                  MatrixOf<Scalar> gradient) {
-  const double scale = 2.0 * weight / static_cast<double>(x.rows);
-  double total = 0.0;
-  for (Index m = 0; m < x.rows; ++m) {
-    const double norm = norm_of(x.row(m));
-    total += (norm - target) * (norm - target);
-    if (gradient.data == nullptr) continue;
-    const auto factor = static_cast<Scalar>(norm == 0.0 ? 0.0 : scale * (norm - target) / norm);
-    for (Index c = 0; c < x.columns; ++c) gradient.row(m).data[c] = factor * x.row(m).data[c];
-  }
-  if (!loss_sum.empty()) loss_sum.data[0] += weight * total;
-}
-
 MYNAH_FOR_FLOAT_AND_DOUBLE(row_norms)
 MYNAH_FOR_FLOAT_AND_DOUBLE(row_norms_backward)
-MYNAH_FOR_FLOAT_AND_DOUBLE(norm_penalty)
 
 }  // namespace mynah::kernels::eigen
