@@ -129,7 +129,9 @@ std::string TrainingPlan::describe() const {
   std::string text = std::to_string(steps_per_epoch()) + " steps an epoch: batches of " + std::to_string(batch_size_);
   if (rest_ != nullptr) text += ", the last of " + std::to_string(rest_->execution.rows());
   text += "; data resident on the device (" + std::to_string(data_->rows()) +
-          " rows); linear layers fused with bias and activation; ";
+          " rows); linear layers fused with bias and activation; " +
+          std::to_string(full_->execution.fused_activation_count()) +
+          " activation derivatives fused into the layer behind; ";
   text += record_ ? "steps recorded and replayed" : "operations called directly";
   if (full_->recording.ready()) text += " (" + std::to_string(full_->recording.launches()) + " launches a step)";
   return text;

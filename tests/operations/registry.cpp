@@ -78,14 +78,14 @@ void Family::pytorch(std::vector<std::string> subjects, const std::string& name,
   }
 }
 
-void Family::without(const std::string& subject, Aspect aspect, const std::string& reason) {
+void Family::without(const char* subject, Aspect aspect, const std::string& reason) {
   registry().reasons[{subject, aspect}] = reason;
 }
 
 void Family::without(const std::vector<std::string>& subjects, const std::vector<Aspect>& aspects,
                      const std::string& reason) {
   for (const std::string& subject : subjects) {
-    for (const Aspect aspect : aspects) without(subject, aspect, reason);
+    for (const Aspect aspect : aspects) without(subject.c_str(), aspect, reason);
   }
 }
 

@@ -67,7 +67,7 @@ class Family {
   /// Case `name` of tests/pytorch/dumps/FAMILY.safetensors, once for every device.
   void pytorch(std::vector<std::string> subjects, const std::string& name, std::function<void(PyTorchCase&)> compare);
   /// Why an operation has nothing to show there: `coverage` prints it in place of a hole.
-  void without(const std::string& subject, Aspect aspect, const std::string& reason);
+  void without(const char* subject, Aspect aspect, const std::string& reason);
   void without(const std::vector<std::string>& subjects, const std::vector<Aspect>& aspects, const std::string& reason);
 
  private:
