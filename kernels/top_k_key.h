@@ -28,7 +28,8 @@ MYNAH_HOST_DEVICE inline unsigned long long top_k_key(float value, Index positio
 }
 
 MYNAH_HOST_DEVICE inline Index position_of_key(unsigned long long key) {
-  return static_cast<Index>(~static_cast<std::uint32_t>(key));
+  const std::uint32_t position = ~static_cast<std::uint32_t>(key);
+  return position;
 }
 
 }  // namespace mynah::kernels
