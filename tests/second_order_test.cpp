@@ -8,6 +8,8 @@
 
 #include "engine/mlp.h"
 #include "engine/safetensors.h"
+#include "kernels/categorical_distribution.h"
+#include "kernels/classification.h"
 #include "kernels/elementwise.h"
 #include "kernels/loss.h"
 #include "kernels/memory.h"
@@ -48,6 +50,16 @@ struct Case {
     }
   }
 
+  /// The dump's batch, and its direction of the parameters.
+  void take_direction(const Execution& execution) {
+    upload(stream, dump.floats(name + "x"), execution.value(input));
+    for (const auto& tensor : network.parameters.tensors()) {
+      const auto direction = dump.floats(name + "direction." + tensor.name);
+      kernels::copy_to_device(stream, execution.parameter_tangent().data + tensor.offset, direction.data(),
+                              direction.size() * sizeof(float));
+    }
+  }
+
   Stream stream;
   SafetensorsFile dump;
   std::string name;
@@ -77,12 +89,7 @@ class SecondOrder : public EveryDevice {
     Execution::Options options{rows, true};
     options.parameter_tangents = true;
     const Execution execution(one.network, {one.output}, options);
-    upload(one.stream, one.dump.floats(one.name + "x"), execution.value(one.input));
-    for (const auto& tensor : one.network.parameters.tensors()) {
-      const auto direction = one.dump.floats(one.name + "direction." + tensor.name);
-      kernels::copy_to_device(one.stream, execution.parameter_tangent().data + tensor.offset, direction.data(),
-                              direction.size() * sizeof(float));
-    }
+    one.take_direction(execution);
     add_hessian_vector_product(one.stream, execution, one.output, loss);
     EXPECT_LE(
         relative_difference(download(one.stream, execution.tangent(one.output)), one.dump.floats(one.name + "tangent")),
@@ -117,6 +124,39 @@ TEST_P(SecondOrder, HessianOfMeanSquaredError) {
     kernels::elementwise_loss(stream, kernels::ElementwiseLoss::mse, tangent, 0.0f, {}, product);
   };
   expect_products(one, loss, 17);
+}
+
+TEST_P(SecondOrder, HessianOfCrossEntropy) {
+  Case one(device_, "hessian_cross_entropy", kernels::Activation::silu, {6, 14, 4});
+  const auto wide = one.dump.int64s(one.name + "target");
+  const std::vector<std::int32_t> classes(wide.begin(), wide.end());
+  const Buffer<std::int32_t> labels(one.stream, std::span<const std::int32_t>(classes));
+  OutputLoss loss;
+  loss.gradient = [&](Stream& stream, ConstMatrix output, Matrix gradient) {
+    kernels::softmax_cross_entropy_loss(stream, output, labels.view(), {}, gradient);
+  };
+  loss.curvature = [&](Stream& stream, ConstMatrix output, ConstMatrix tangent, Matrix product) {
+    kernels::softmax_cross_entropy_loss_tangent(stream, output, labels.view(), tangent, product);
+  };
+  expect_products(one, loss, 12);
+}
+
+/// The Fisher information of a categorical policy is the Gauss-Newton matrix of its cross-entropy (Martens 2014,
+/// section 9.2), so that PyTorch's product with that one is the Fisher-vector product, here averaged over the rows.
+TEST_P(SecondOrder, FisherVectorProductOfACategoricalPolicy) {
+  Case one(device_, "hessian_cross_entropy", kernels::Activation::silu, {6, 14, 4});
+  OutputLoss information;
+  information.gradient = [](Stream& stream, ConstMatrix, Matrix gradient) { kernels::zero(stream, gradient); };
+  information.curvature = [](Stream& stream, ConstMatrix output, ConstMatrix tangent, Matrix product) {
+    kernels::zero(stream, product);
+    kernels::categorical_fisher_product(stream, output, tangent, 1.0f / static_cast<float>(output.rows), product);
+  };
+  Execution::Options options{12, true};
+  options.parameter_tangents = true;
+  const Execution execution(one.network, {one.output}, options);
+  one.take_direction(execution);
+  add_gauss_newton_vector_product(one.stream, execution, one.output, information);
+  one.expect_gradients("gauss_newton.");
 }
 
 TEST_P(SecondOrder, APenaltyOfSeveralOutputsIsRefused) {
