@@ -37,8 +37,8 @@ TEST(MemoryPlan, WhatLivesAtOnceNeverOverlaps) {
 }
 
 TEST(MemoryPlan, AChainNeedsTwoPlaces) {
-  std::vector<Lifetime> chain;
-  for (int i = 0; i < 20; ++i) chain.push_back({64, i, i + 1});
+  std::vector<Lifetime> chain(20);
+  for (int i = 0; i < 20; ++i) chain[static_cast<std::size_t>(i)] = {64, i, i + 1};
   EXPECT_EQ(plan_memory(chain, 16).total, 128);
 }
 

@@ -22,7 +22,7 @@ namespace {
 constexpr double tolerance = 1e-4;
 
 struct Case {
-  Case(DeviceId device, const std::string& name_, kernels::Activation activation, std::vector<Index> sizes)
+  Case(DeviceId device, const std::string& name_, kernels::Activation activation, const std::vector<Index>& sizes)
       : stream(device),
         dump(load_dump("second_order")),
         name(name_ + "."),
@@ -69,8 +69,9 @@ struct Case {
 
 class SecondOrder : public EveryDevice {
  protected:
-  void expect_gradient_penalty(const std::string& name, kernels::Activation activation, std::vector<Index> sizes) {
-    Case one(device_, name, activation, std::move(sizes));
+  void expect_gradient_penalty(const std::string& name, kernels::Activation activation,
+                               const std::vector<Index>& sizes) {
+    Case one(device_, name, activation, sizes);
     const Index rows = one.dump.at(one.name + "rows").shape[0];
     const GradientPenalty penalty(one.network, one.input, one.output, rows, {});
     Buffer<double> sum(device_, 1);
