@@ -190,7 +190,7 @@ void zero_constants(const Runner& runner, Matrices& gradients) {
 
 }  // namespace
 
-void expect_gradient(Differentiable function) {
+void expect_gradient(const Differentiable& function) {
   Runner runner(function);
   const Matrices weights = runner.random(runner.outputs());
   const Matrices gradients = runner.backward(function.inputs, weights);
@@ -199,7 +199,7 @@ void expect_gradient(Differentiable function) {
       [&](const Matrices& inputs) { return dot(runner.forward(inputs), weights); }, "gradient");
 }
 
-void expect_tangent(Differentiable function) {
+void expect_tangent(const Differentiable& function) {
   Runner runner(function);
   const Matrices& x = function.inputs;
   const Matrices direction = runner.direction();

@@ -40,11 +40,11 @@ struct Differentiable {
 };
 
 /// Backward against central differences: relative error (of the largest element of each gradient) below 1e-6.
-void expect_gradient(Differentiable function);
+void expect_gradient(const Differentiable& function);
 
 /// Tangent against central differences, its backward against central differences of Σ ȳ ⊙ y + Σ u ⊙ ẏ: relative error
 /// below 1e-6; and <u, J v> = <Jᵀ u, v> for backward and tangent: below 1e-12.
-void expect_tangent(Differentiable function);
+void expect_tangent(const Differentiable& function);
 
 /// A layer as a function of its inputs and its trained tensors. `prepare` may set the values of any tensor, given its
 /// name and [rows, columns] (they are standard normal, deviations and variances positive, otherwise) and of the inputs,

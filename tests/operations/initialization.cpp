@@ -147,6 +147,7 @@ const Family initialization("initialization", [](Family& family) {
   family.pytorch({"truncated_normal"}, "truncated_normal_quantiles", [](PyTorchCase& dump) {
     const auto words = dump.values("words");  // whole numbers that floats hold exactly
     std::vector<float> found;
+    found.reserve(words.size());
     for (const float word : words) found.push_back(kernels::truncated_unit_normal(static_cast<std::uint32_t>(word)));
     const Matrix out = dump.output(1, static_cast<Index>(found.size()));
     kernels::copy_to_device(dump.stream(), out.data, found.data(), found.size() * sizeof(float));

@@ -130,10 +130,13 @@ TEST_P(CorrectKernels, TensorCoresMultiplyExactly) {
     const auto d = dd.to_host();
     for (int m = 0; m < 16; ++m) {
       for (int n = 0; n < 8; ++n) {
-        float expected = c[static_cast<std::size_t>(m * 8 + n)];
-        for (int i = 0; i < k; ++i)
-          expected += a[static_cast<std::size_t>(m * k + i)] * b[static_cast<std::size_t>(i * 8 + n)];
-        EXPECT_EQ(d[static_cast<std::size_t>(m * 8 + n)], expected) << "k " << k << " row " << m << " column " << n;
+        const int place = m * 8 + n;
+        float expected = c.at(static_cast<unsigned>(place));
+        for (int i = 0; i < k; ++i) {
+          const int of_a = m * k + i, of_b = i * 8 + n;
+          expected += a.at(static_cast<unsigned>(of_a)) * b.at(static_cast<unsigned>(of_b));
+        }
+        EXPECT_EQ(d.at(static_cast<unsigned>(place)), expected) << "k " << k << " row " << m << " column " << n;
       }
     }
   }
