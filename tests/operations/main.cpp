@@ -142,12 +142,15 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace mynah::tests
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   // As ctest calls it: GoogleTest's own options, over all aspects.
-  if (argc > 1 && std::string(argv[1]).starts_with("--gtest")) {
+  if (argc > 1 && std::string_view(argv[1]).starts_with("--gtest")) {
     testing::InitGoogleTest(&argc, argv);
     mynah::tests::register_tests();
     return RUN_ALL_TESTS();
   }
   return mynah::tests::run(argc, argv);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "mynah-operations: %s\n", error.what());
+  return 1;
 }

@@ -179,6 +179,7 @@ struct TenSteps {
     const Vector parameters = dump.vector("initial");
     const Index n = parameters.size;
     std::vector<Vector> states;
+    states.reserve(3);
     for (int i = 0; i < 3; ++i) states.push_back(dump.output(1, n, 0.0f).row(0));
     const Vector rate = dump.vector("learning_rate");
     const Matrix after = dump.output(gradients.rows, n);

@@ -49,7 +49,7 @@ void Family::parity(const std::string& operation, const std::string& shape, std:
 }
 
 void Family::gradient(std::vector<std::string> subjects, const std::string& shape,
-                      std::function<Differentiable()> make) {
+                      const std::function<Differentiable()>& make) {
   check(Aspect::gradient, subjects, shape, [make] { expect_gradient(make()); });
   if (make().tangent == nullptr) return;  // nothing to count
   check(Aspect::tangent, std::move(subjects), shape, [make] { expect_tangent(make()); });
@@ -60,12 +60,12 @@ void Family::check(Aspect aspect, std::vector<std::string> subjects, const std::
   registry().checks.push_back({aspect, std::move(subjects), name, kernels::Precision::float32, {}, std::move(run)});
 }
 
-void Family::pytorch(std::vector<std::string> subjects, const std::string& name,
-                     std::function<void(PyTorchCase&)> compare) {
+void Family::pytorch(const std::vector<std::string>& subjects, const std::string& name,
+                     const std::function<void(PyTorchCase&)>& compare) {
   const std::string path = std::string(MYNAH_SOURCE_DIR) + "/tests/pytorch/dumps/" + name_ + ".safetensors";
   for (const Backend backend : {Backend::cpu, Backend::cuda}) {
     const std::string on = backend == Backend::cpu ? "cpu" : "cuda";
-    check(Aspect::pytorch, subjects, name + " on " + on, [=] {
+    check(Aspect::pytorch, subjects, std::string(name).append(" on ").append(on), [=] {
       const auto devices = list_devices();
       const auto device =
           std::find_if(devices.begin(), devices.end(), [&](const auto& one) { return one.id.backend == backend; });

@@ -61,11 +61,13 @@ class Family {
   void speed(const std::string& operation, const std::string& shape, std::function<void(Parity&)> describe,
              kernels::Precision precision = kernels::Precision::float32);
   /// Backward passes and, where the function has them, tangent passes, of what `make` returns.
-  void gradient(std::vector<std::string> subjects, const std::string& shape, std::function<Differentiable()> make);
+  void gradient(std::vector<std::string> subjects, const std::string& shape,
+                const std::function<Differentiable()>& make);
   /// Anything else that shows an aspect: expectations of GoogleTest.
   void check(Aspect aspect, std::vector<std::string> subjects, const std::string& name, std::function<void()> run);
   /// Case `name` of tests/pytorch/dumps/FAMILY.safetensors, once for every device.
-  void pytorch(std::vector<std::string> subjects, const std::string& name, std::function<void(PyTorchCase&)> compare);
+  void pytorch(const std::vector<std::string>& subjects, const std::string& name,
+               const std::function<void(PyTorchCase&)>& compare);
   /// Why an operation has nothing to show there: `coverage` prints it in place of a hole.
   void without(const char* subject, Aspect aspect, const std::string& reason);
   void without(const std::vector<std::string>& subjects, const std::vector<Aspect>& aspects, const std::string& reason);

@@ -30,7 +30,7 @@ class Timing : public Parity {
       for (int i = 0; i < calls_of_replay; ++i) operation(copy.place());
       recording.end(stream);
     }
-    for (auto _ : state_) {
+    while (state_.KeepRunning()) {
       const auto start = Clock::now();
       if (recording.ready()) {
         recording.replay(stream);

@@ -9,7 +9,7 @@ namespace {
 using Direction = Standardization::Direction;
 
 void register_parity(Family& family, const MatrixCase& shape) {
-  const auto with_moments = [=](const auto& operation) {
+  const auto with_moments = [=](auto operation) {
     return [=](Parity& run) {
       const auto x = run.input(shape.rows, shape.columns, shape.layout);
       const auto mean = run.input(1, shape.columns, shape.layout);
@@ -21,7 +21,7 @@ void register_parity(Family& family, const MatrixCase& shape) {
       });
     };
   };
-  const auto backward = [=](const auto& operation) {
+  const auto backward = [=](auto operation) {
     return with_moments([=](Stream& stream, ConstMatrix dy, ConstVector, ConstVector deviation, Matrix dx) {
       operation(stream, dy, deviation, dx);
     });
