@@ -78,7 +78,7 @@ void check_geometry(const ConvolutionGeometry& geometry, const char* operation);
 ///
 /// z, of the shape of y, is written where it is wanted, and empty where it is not. options.add, for Activation::none
 /// only: y = y + in * w + b. rows and every extent of an image may be 0. No output may overlap an input. Sums have a
-/// fixed order per backend and shape. (Every precision is taken in float32 for now, but where is_product().)
+/// fixed order per backend and shape. options.precision: see kernels/precision.h.
 template <class Scalar = float>
 void convolution_forward(Stream& stream, const ConvolutionGeometry& geometry, ConstMatrixOf<Scalar> x,
                          ConstMatrixOf<Scalar> w, ConstVectorOf<Scalar> b, Activation activation, MatrixOf<Scalar> y,

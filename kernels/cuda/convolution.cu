@@ -3,8 +3,9 @@
 #include <limits>
 
 #include "kernels/cuda/block_reduce.h"
-#include "kernels/cuda/convolution_tile.h"
+#include "kernels/cuda/convolution_mma.h"
 #include "kernels/cuda/map.h"
+#include "kernels/cuda/mma_tile.h"
 
 namespace mynah::kernels::cuda {
 namespace {
@@ -37,30 +38,18 @@ LinearKernel choose_tile(Index m, Index n, Index copies) {
   return LinearKernel::small;
 }
 
-dim3 grid_of(Index m_tiles, Index n_tiles, Index groups, Index copies) {
-  return {static_cast<unsigned>(m_tiles * n_tiles), static_cast<unsigned>(groups), static_cast<unsigned>(copies)};
-}
-
-template <class Tile>
-void launch_convolution(Stream& stream, const char* operation, ConvolutionArguments arguments, Index n, Index groups,
-                        Index phases) {
-  const Index tiles_m = ceil_divide(arguments.target_channels, Tile::tile_m);
-  const Index tiles_n = ceil_divide(n, Tile::tile_n);
-  arguments.tiles_n = counted(tiles_n, operation);
-  launch(stream, operation, {grid_of(tiles_m, tiles_n, groups, phases), dim3(Tile::threads)}, convolution_kernel<Tile>,
-         arguments);
-}
-
 /// n: places of the largest phase, of all images.
-void convolve(Stream& stream, const char* operation, const ConvolutionArguments& arguments, Index n, Index groups,
-              Index phases) {
-  switch (choose_tile(arguments.target_channels, n, groups * phases)) {
-    case LinearKernel::large:
-      return launch_convolution<LargeTile>(stream, operation, arguments, n, groups, phases);
-    case LinearKernel::medium:
-      return launch_convolution<MediumTile>(stream, operation, arguments, n, groups, phases);
-    default:
-      return launch_convolution<SmallTile>(stream, operation, arguments, n, groups, phases);
+void convolve(Stream& stream, const char* operation, Precision precision, const ConvolutionArguments& arguments,
+              Index n, Index groups, Index phases) {
+  const LinearKernel kernel = choose_tile(arguments.target_channels, n, groups * phases);
+  if (precision != Precision::float32) {
+    launch_convolution_mma(stream, operation, kernel, precision, arguments, n, groups, phases);
+  } else if (kernel == LinearKernel::large) {
+    launch_convolution<TileBlocks<LargeTile>::Block>(stream, operation, arguments, n, groups, phases);
+  } else if (kernel == LinearKernel::medium) {
+    launch_convolution<TileBlocks<MediumTile>::Block>(stream, operation, arguments, n, groups, phases);
+  } else {
+    launch_convolution<TileBlocks<SmallTile>::Block>(stream, operation, arguments, n, groups, phases);
   }
 }
 
@@ -124,7 +113,7 @@ void convolution_forward(Stream& stream, const ConvolutionGeometry& g, ConstMatr
   counted(g.depth(), operation);
   arguments.target_weights = w.stride;
   arguments.source_weights = g.taps();
-  convolve(stream, operation, arguments, x.rows * g.positions(), g.groups, 1);
+  convolve(stream, operation, options.precision, arguments, x.rows * g.positions(), g.groups, 1);
 }
 
 void convolution_transposed(Stream& stream, const ConvolutionGeometry& g, ConstMatrix dy, ConstMatrix w, ConstVector b,
@@ -139,25 +128,12 @@ void convolution_transposed(Stream& stream, const ConvolutionGeometry& g, ConstM
   arguments.target_weights = g.taps();
   arguments.source_weights = w.stride;
   const Index places = ceil_divide(g.in_height, g.stride_height) * ceil_divide(g.in_width, g.stride_width);
-  convolve(stream, operation, arguments, dx.rows * places, g.groups, g.stride_height * g.stride_width);
+  convolve(stream, operation, options.precision, arguments, dx.rows * places, g.groups,
+           g.stride_height * g.stride_width);
 }
-
-namespace {
-
-template <class Tile>
-void launch_weight_gradient(Stream& stream, const char* operation, WeightGradientArguments arguments, Index n,
-                            Index parts) {
-  const Index tiles_m = ceil_divide(arguments.outputs, Tile::tile_m);
-  const Index tiles_n = ceil_divide(n, Tile::tile_n);
-  arguments.tiles_n = counted(tiles_n, operation);
-  launch(stream, operation, {grid_of(tiles_m, tiles_n, arguments.groups, parts), dim3(Tile::threads)},
-         convolution_weight_gradient_kernel<Tile>, arguments);
-}
-
-}  // namespace
 
 void convolution_weight_gradient(Stream& stream, const ConvolutionGeometry& g, ConstMatrix x, ConstMatrix dy, Matrix dw,
-                                 ProductOptions) {
+                                 ProductOptions options) {
   const char* operation = "convolution_weight_gradient";
   WeightGradientArguments arguments{};
   arguments.vertical = vertical_axis(g, operation);
@@ -182,7 +158,8 @@ void convolution_weight_gradient(Stream& stream, const ConvolutionGeometry& g, C
   const Index extent = linear_tile_extent(kernel);
   const Index blocks = ceil_divide(m, extent) * ceil_divide(n, extent) * g.groups;
   Index parts = std::min(most_parts, ceil_divide(blocks_to_fill, blocks));
-  constexpr Index step = SmallTile::tile_k;  // the deepest tile; the others' depths divide it
+  const bool strict = options.precision == Precision::float32;
+  const Index step = strict ? SmallTile::tile_k : deepest_mma_tile;  // the deepest tile; the others' depths divide it
   const Index part_depth = ceil_divide(ceil_divide(depth, parts), step) * step;
   parts = ceil_divide(depth, part_depth);
   arguments.part_depth = static_cast<int>(part_depth);
@@ -190,12 +167,14 @@ void convolution_weight_gradient(Stream& stream, const ConvolutionGeometry& g, C
     const auto size = static_cast<std::size_t>(parts * dw.rows * n);
     arguments.partial = static_cast<float*>(stream.scratch(size * sizeof(float)));
   }
-  if (kernel == LinearKernel::large) {
-    launch_weight_gradient<LargeTile>(stream, operation, arguments, n, parts);
+  if (!strict) {
+    launch_weight_gradient_mma(stream, operation, kernel, options.precision, arguments, n, parts);
+  } else if (kernel == LinearKernel::large) {
+    launch_weight_gradient<TileBlocks<LargeTile>::Block>(stream, operation, arguments, n, parts);
   } else if (kernel == LinearKernel::medium) {
-    launch_weight_gradient<MediumTile>(stream, operation, arguments, n, parts);
+    launch_weight_gradient<TileBlocks<MediumTile>::Block>(stream, operation, arguments, n, parts);
   } else {
-    launch_weight_gradient<SmallTile>(stream, operation, arguments, n, parts);
+    launch_weight_gradient<TileBlocks<SmallTile>::Block>(stream, operation, arguments, n, parts);
   }
   if (parts == 1) return;
   map(stream, operation, dw.rows, n, false, AddParts{arguments.target, arguments.partial, parts, dw.rows, n});

@@ -3,6 +3,7 @@
 #include "kernels/cuda/block_reduce.h"
 #include "kernels/cuda/linear_mma.h"
 #include "kernels/cuda/map.h"
+#include "kernels/cuda/mma_tile.h"
 #include "kernels/precision_rounding.h"
 
 namespace mynah::kernels::cuda {
@@ -62,14 +63,6 @@ void launch_dots(Stream& stream, const char* operation, Precision precision, con
   }
 }
 
-template <class Tile, LinearProduct product>
-void launch_tiles(Stream& stream, const char* operation, LinearArguments arguments, Index parts, bool packs) {
-  LaunchShape shape = tile_grid(arguments, Tile::tile_m, Tile::tile_n, parts);
-  shape.block = dim3(Tile::threads);
-  launch(stream, operation, shape,
-         packs ? linear_tile_kernel<Tile, product, true> : linear_tile_kernel<Tile, product, false>, arguments);
-}
-
 /// Scratch for the parts, if there are several, whose depth is a multiple of `step`; returns how many there are.
 Index prepare_parts(Stream& stream, LinearArguments& arguments, Index parts, Index step) {
   arguments.part_depth = arguments.depth;
@@ -104,11 +97,11 @@ void multiply(Stream& stream, const char* operation, Precision precision, Linear
   if (!strict) {
     launch_linear_mma(stream, operation, product, choice.kernel, precision, arguments, parts, packs);
   } else if (choice.kernel == LinearKernel::large) {
-    launch_tiles<LargeTile, product>(stream, operation, arguments, parts, packs);
+    launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
   } else if (choice.kernel == LinearKernel::medium) {
-    launch_tiles<MediumTile, product>(stream, operation, arguments, parts, packs);
+    launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
   } else {
-    launch_tiles<SmallTile, product>(stream, operation, arguments, parts, packs);
+    launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
   }
   if (parts > 1) add_parts(stream, operation, arguments, parts);
 }

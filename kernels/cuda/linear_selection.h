@@ -7,8 +7,8 @@
 namespace mynah::kernels::cuda {
 
 /// The one place that says which kernel computes a product of a linear layer. Its precision does not matter here: a
-/// tile is multiplied by the multiply-add units in float32 (linear_tile.h), by tensor cores in tf32 and bfloat16
-/// (linear_mma.cu).
+/// tile is multiplied by the multiply-add units in float32 (tile.h), by tensor cores in tf32 and bfloat16
+/// (mma_tile.h).
 
 /// C [m, n] = Σ_k A(m, k) B(k, n):
 enum class LinearProduct {

@@ -3,23 +3,12 @@
 #include <algorithm>
 
 #include "kernels/cuda/mma.h"
-#include "kernels/cuda/pack.h"
-#include "kernels/cuda/shared_memory.h"
-#include "kernels/cuda/tile_range.h"
+#include "kernels/cuda/tile.h"
 
 namespace mynah::kernels::cuda {
 
-/// C [m, n] = Σ_k A(m, k) B(k, n) by tiles on tensor cores, wherever A and B come from and wherever C goes.
-///
-/// An operand is known by its *loader*, which has
-///
-///   static constexpr bool along_k                       neighbours in memory are neighbours along k, else along e,
-///                                                       which is m for A and n for B
-///   Pack<4> four(Index e, Index k, Index end_k) const   elements (e, k ... k + 3), or (e ... e + 3, k); zero outside
-///                                                       of the operand, and from end_k on
-///
-/// MatrixLoader (linear_mma.cu) reads a matrix; that of a convolution would compute where the elements of its unfolded
-/// input lie. Factors are float32 in memory, rounded on the way into shared memory, and words of mma_fragment.h there.
+/// Blocks of tile.h on tensor cores. Factors are float32 in memory, rounded on the way into shared memory, and words of
+/// mma_fragment.h there.
 
 /// What a block computes: tile_m x tile_n sums, `words` words of k at a time, by warps_m x warps_n warps, each of which
 /// keeps (tile_m / warps_m) x (tile_n / warps_n) sums in registers.
@@ -33,6 +22,18 @@ struct MmaShape {
   static constexpr int steps_m = tile_m / (warps_m_ * mma_rows);
   static constexpr int steps_n = tile_n / (warps_n_ * mma_columns);
 };
+
+/// The tiles of tile.h, as warps share them. Small: 16 x 16 sums a warp, and k deep, since what counts is the latency
+/// of one block. Large: 64 x 32 sums a warp, 24 words read from shared memory for 16 instructions.
+template <Precision precision>
+using SmallMma = MmaShape<32, 32, 32, 2, 2>;
+template <Precision precision>
+using MediumMma = MmaShape<64, 64, 16, 2, 2>;
+template <Precision precision>
+using LargeMma = MmaShape<128, 128, 16 / factors_per_word(precision), 2, 4>;
+
+/// How deep the deepest of these tiles is, along k; the others' depths divide it.
+constexpr Index deepest_mma_tile = 64;
 
 /// Where word `word` of row (or column) e of an operand lies in its tile in shared memory: rows of words where the
 /// operand runs along k, else rows of e; so that a thread writes four neighbours with one 128-bit access. Rows are
@@ -189,10 +190,13 @@ struct MmaBlock {
   using MoverB = MmaMover<Shape, Shape::tile_n, precision, LoaderB>;
   using LayoutA = typename MoverA::Layout;
   using LayoutB = typename MoverB::Layout;
+  static constexpr int tile_m = Shape::tile_m;
+  static constexpr int tile_n = Shape::tile_n;
+  static constexpr int threads = Shape::threads;
   static constexpr int factors = factors_per_word(precision);
+  static_assert(deepest_mma_tile % (Shape::words * factors) == 0);
   static constexpr int buffer_size = LayoutA::size + LayoutB::size;  ///< In words.
   static constexpr int shared_words = std::max(2 * buffer_size, MmaSums<Shape, precision>::shared_floats);
-  /// Dynamic shared memory of the launch.
   static constexpr std::size_t shared_bytes = shared_words * sizeof(std::uint32_t);
   static_assert(LayoutA::size % 4 == 0 && shared_bytes <= 48 * 1024, "128-bit accesses; more is to be asked for");
 
@@ -201,15 +205,16 @@ struct MmaBlock {
 
   template <bool with_row_sums>
   __device__ __forceinline__ void multiply(const LoaderA& a_loader, const LoaderB& b_loader, const TileRange& range) {
-    std::uint32_t* buffer = dynamic_shared<std::uint32_t>();
-    std::uint32_t* other = buffer + buffer_size;
     MoverA a;
     MoverB b;
     a.take(a_loader, range.first_m, range.first_k, range.end_k);
     b.take(b_loader, range.first_n, range.first_k, range.end_k);
+    int buffer = 0;  // 0 or buffer_size: where the tiles lie
     for (Index k = range.first_k; k < range.end_k; k += Shape::words * factors) {
-      a.put(buffer);
-      b.put(buffer + LayoutA::size);
+      std::uint32_t* const a_tile = dynamic_shared<std::uint32_t>() + buffer;
+      std::uint32_t* const b_tile = a_tile + LayoutA::size;
+      a.put(a_tile);
+      b.put(b_tile);
       if constexpr (with_row_sums) a.add_over_k(row_sums);
       __syncthreads();
       const Index next_k = k + Shape::words * factors;
@@ -218,38 +223,41 @@ struct MmaBlock {
         b.take(b_loader, range.first_n, next_k, range.end_k);
       }
       const Index words = (range.end_k - k + factors - 1) / factors;
-      sums.template add_tile<LayoutA, LayoutB>(buffer, buffer + LayoutA::size, words);
-      std::uint32_t* const done = buffer;
-      buffer = other;
-      other = done;
+      sums.template add_tile<LayoutA, LayoutB>(a_tile, b_tile, words);
+      buffer = buffer_size - buffer;
     }
   }
 
-  /// After multiply(), by all threads: see MmaSums::for_each_four.
   template <class Write>
-  __device__ __forceinline__ void write(const Write& write) const {
+  __device__ __forceinline__ void write(const Write& to) const {
     __syncthreads();  // what is in shared memory is done with
-    sums.for_each_four(dynamic_shared<float>(), write);
+    sums.for_each_four(dynamic_shared<float>(), to);
   }
 
-  /// The sum over k of row `threadIdx.x` of the tile of A, for the first tile_m threads: the threads' shares, added in
-  /// order. All threads call it, after multiply().
-  __device__ __forceinline__ float total_row_sum() const {
-    constexpr int movers = Shape::tile_m / 4;
-    static_assert(4 * Shape::threads <= shared_words && Shape::tile_m <= Shape::threads);
+  /// Of the factors before rounding: the threads' shares, added in order.
+  template <class Write>
+  __device__ __forceinline__ void write_row_sums(const Write& to) const {
+    constexpr int movers = tile_m / 4;
+    static_assert(4 * threads <= shared_words && tile_m <= threads);
     auto* const shares = dynamic_shared<float>();
     const int thread = static_cast<int>(threadIdx.x);
     __syncthreads();  // what is in shared memory is done with
-    const int group = thread / movers;
-    store<4>(shares + group * Shape::tile_m + 4 * (thread % movers),
+    store<4>(shares + thread / movers * tile_m + 4 * (thread % movers),
              Pack<4>{{row_sums[0], row_sums[1], row_sums[2], row_sums[3]}});
     __syncthreads();
+    if (thread >= tile_m) return;
     float total = 0.0f;
-    if (thread >= Shape::tile_m) return total;
 #pragma unroll
-    for (int g = 0; g < Shape::threads / movers; ++g) total += shares[g * Shape::tile_m + thread];
-    return total;
+    for (int g = 0; g < threads / movers; ++g) total += shares[g * tile_m + thread];
+    to(thread, total);
   }
+};
+
+/// The block of a shape and precision, as a template of its loaders alone.
+template <template <Precision> class Shape, Precision precision>
+struct MmaBlocks {
+  template <class LoaderA, class LoaderB>
+  using Block = MmaBlock<Shape<precision>, precision, LoaderA, LoaderB>;
 };
 
 }  // namespace mynah::kernels::cuda

@@ -1,7 +1,7 @@
 #include "kernels/convolution.h"
 
 #include "kernels/eigen/map.h"
-#include "kernels/eigen/vectorized/views.h"
+#include "kernels/eigen/rounded_factors.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -158,11 +158,6 @@ bool has_products(const Geometry& g) {
   return g.in_columns() > 0 && g.out_columns() > 0;
 }
 
-float* scratch_of(Stream& stream, const vectorized::ConvolutionSizes& sizes) {
-  const auto floats = static_cast<std::size_t>(vectorized::operations().convolution_scratch(sizes));
-  return static_cast<float*>(stream.scratch(floats * sizeof(float)));
-}
-
 /// What is left of an operation without products.
 void finish_nothing(Stream& stream, ConstVector b, bool add, Matrix out) {
   if (!add) map(out).setZero();
@@ -178,8 +173,10 @@ void convolution_forward<float>(Stream& stream, const Geometry& g, ConstMatrix x
   const Matrix out = z.data == nullptr ? y : z;
   if (has_products(g)) {
     const ConvolutionSizes sizes = sizes_of(g, x.rows);
-    operations().convolution_forward(sizes, rows_of(x), rows_of(w), b.empty() ? nullptr : b.data, options.add,
-                                     rows_of(out), scratch_of(stream, sizes));
+    RoundedFactors factors(stream, options.precision, {x, w}, operations().convolution_scratch(sizes));
+    const ConstRows x_rows = factors.rows_of(x), w_rows = factors.rows_of(w);
+    operations().convolution_forward(sizes, x_rows, w_rows, b.empty() ? nullptr : b.data, options.add, rows_of(out),
+                                     factors.rest());
   } else {
     finish_nothing(stream, b, options.add, out);
   }
@@ -193,8 +190,10 @@ void convolution_transposed<float>(Stream& stream, const Geometry& g, ConstMatri
   const Matrix out = z.data == nullptr ? dx : z;
   if (has_products(g)) {
     const ConvolutionSizes sizes = sizes_of(g, dy.rows);
-    operations().convolution_transposed(sizes, rows_of(dy), rows_of(w), b.empty() ? nullptr : b.data, options.add,
-                                        rows_of(out), scratch_of(stream, sizes));
+    RoundedFactors factors(stream, options.precision, {dy, w}, operations().convolution_scratch(sizes));
+    const ConstRows dy_rows = factors.rows_of(dy), w_rows = factors.rows_of(w);
+    operations().convolution_transposed(sizes, dy_rows, w_rows, b.empty() ? nullptr : b.data, options.add, rows_of(out),
+                                        factors.rest());
   } else {
     finish_nothing(stream, b, options.add, out);
   }
@@ -203,11 +202,13 @@ void convolution_transposed<float>(Stream& stream, const Geometry& g, ConstMatri
 
 template <>
 void convolution_weight_gradient<float>(Stream& stream, const Geometry& g, ConstMatrix x, ConstMatrix dy, Matrix dw,
-                                        ProductOptions) {
+                                        ProductOptions options) {
   using namespace vectorized;
   if (!has_products(g)) return;
   const ConvolutionSizes sizes = sizes_of(g, x.rows);
-  operations().convolution_weight_gradient(sizes, rows_of(x), rows_of(dy), rows_of(dw), scratch_of(stream, sizes));
+  RoundedFactors factors(stream, options.precision, {x, dy}, operations().convolution_scratch(sizes));
+  const ConstRows x_rows = factors.rows_of(x), dy_rows = factors.rows_of(dy);
+  operations().convolution_weight_gradient(sizes, x_rows, dy_rows, rows_of(dw), factors.rest());
 }
 
 MYNAH_FOR_DOUBLE(convolution_forward)

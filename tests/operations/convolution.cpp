@@ -21,6 +21,7 @@ double flops_of(const ConvolutionCase& shape) {
 struct Wanted {
   Activation activation = Activation::none;
   bool z = false, add = false;
+  Precision precision = Precision::float32;
 };
 
 /// Either direction: from in to out, or back.
@@ -36,18 +37,18 @@ void product_case(Parity& run, const ConvolutionCase& shape, bool transposed, co
   run.expect_same([=](const Place& at) {
     const auto operation = transposed ? kernels::convolution_transposed<float> : kernels::convolution_forward<float>;
     operation(at.stream, g, at.matrix(x), at.matrix(w), at.vector(b), wanted.activation, at.matrix(y),
-              wanted.z ? at.matrix(z) : Matrix{}, {Precision::float32, wanted.add});
+              wanted.z ? at.matrix(z) : Matrix{}, {wanted.precision, wanted.add});
   });
 }
 
-void weight_gradient_case(Parity& run, const ConvolutionCase& shape) {
+void weight_gradient_case(Parity& run, const ConvolutionCase& shape, Precision precision = Precision::float32) {
   run.flops(flops_of(shape));
   const ConvolutionGeometry g = shape.geometry;
   const auto x = run.input(shape.rows, g.in_columns(), shape.layout);
   const auto dy = run.input(shape.rows, g.out_columns(), shape.layout);
   const auto dw = run.changed(g.out_channels, g.depth(), shape.layout);
   run.expect_same([=](const Place& at) {
-    kernels::convolution_weight_gradient(at.stream, g, at.matrix(x), at.matrix(dy), at.matrix(dw));
+    kernels::convolution_weight_gradient(at.stream, g, at.matrix(x), at.matrix(dy), at.matrix(dw), {precision});
   });
 }
 
@@ -79,6 +80,42 @@ void register_products(Family& family) {
     family.speed("convolution_forward", text, [=](Parity& run) { product_case(run, shape, false, {}); });
     family.speed("convolution_transposed", text, [=](Parity& run) { product_case(run, shape, true, {}); });
     family.speed("convolution_weight_gradient", text, [=](Parity& run) { weight_gradient_case(run, shape); });
+  }
+}
+
+/// Both sides round the factors alike, so the limit is that of float32: see add_reduced_precision of linear.cpp.
+void register_reduced_precision(Family& family, Precision precision) {
+  std::vector<ConvolutionCase> cases = convolution_cases();
+  for (const ConvolutionCase& shape : convolution_tile_cases()) cases.push_back(shape);
+  const auto kinds = kernels::activation_kinds();
+  std::size_t next = 0;
+  for (const ConvolutionCase& shape : cases) {
+    const std::string text = text_of(shape);
+    Wanted wanted{Activation::none, false, false, precision};
+    if (next % 3 == 1) wanted.add = true;
+    if (next % 3 == 2) {
+      wanted.activation = kinds.data[next / 3 % static_cast<std::size_t>(kinds.size)];
+      wanted.z = next % 2 == 0;
+    }
+    ++next;
+    family.operation(
+        "convolution_forward", text, [=](Parity& run) { product_case(run, shape, false, wanted); }, precision);
+    family.operation(
+        "convolution_transposed", text, [=](Parity& run) { product_case(run, shape, true, wanted); }, precision);
+    family.operation(
+        "convolution_weight_gradient", text, [=](Parity& run) { weight_gradient_case(run, shape, precision); },
+        precision);
+  }
+  for (const ConvolutionCase& shape : convolution_speed_cases()) {
+    const std::string text = text_of(shape);
+    const Wanted wanted{Activation::none, false, false, precision};
+    family.speed(
+        "convolution_forward", text, [=](Parity& run) { product_case(run, shape, false, wanted); }, precision);
+    family.speed(
+        "convolution_transposed", text, [=](Parity& run) { product_case(run, shape, true, wanted); }, precision);
+    family.speed(
+        "convolution_weight_gradient", text, [=](Parity& run) { weight_gradient_case(run, shape, precision); },
+        precision);
   }
 }
 
@@ -202,7 +239,7 @@ void register_gradients(Family& family, const std::string& layer_name) {
 /// `tensor.geometry` of a dump: in_height, in_width, stride, padding, dilation (height and width each), groups and, of
 /// a transposed convolution, its output padding.
 template <class Layer, class Options>
-void compare_layer(PyTorchCase& dump) {
+void compare_layer(PyTorchCase& dump, Precision precision = Precision::float32) {
   const std::vector<float> numbers = dump.values("geometry");
   const auto number = [&](std::size_t i) { return static_cast<Index>(numbers.at(i)); };
   const std::vector<Index> in = dump.shape("input0"), out = dump.shape("output"), w = dump.shape("tensor.weight");
@@ -222,7 +259,7 @@ void compare_layer(PyTorchCase& dump) {
   const Layer layer(options);
   EXPECT_EQ(layer.out_height(), out.at(2));
   EXPECT_EQ(layer.out_width(), out.at(3));
-  dump.expect_layer(layer);
+  dump.expect_layer(layer, Mode::evaluate, 1e-5, precision);
 }
 
 void register_pytorch(Family& family) {
@@ -230,18 +267,35 @@ void register_pytorch(Family& family) {
                                  "convolution_weight_gradient", "channel_bias_backward"};
   for (const char* name :
        {"plain", "strided", "dilated", "groups", "depthwise", "product", "one pixel", "not square"}) {
-    family.pytorch(shown, std::string("conv ") + name, compare_layer<Conv2d, Conv2dOptions>);
+    family.pytorch(shown, std::string("conv ") + name,
+                   [](PyTorchCase& dump) { compare_layer<Conv2d, Conv2dOptions>(dump); });
   }
   shown[0] = "conv transpose 2d layer";
   for (const char* name :
        {"plain", "strided", "dilated", "groups", "depthwise", "output padding", "product", "not square"}) {
     if (std::string(name) == "product") shown.emplace_back("channel_bias_forward");
-    family.pytorch(shown, std::string("transposed ") + name, compare_layer<ConvTranspose2d, ConvTranspose2dOptions>);
+    family.pytorch(shown, std::string("transposed ") + name,
+                   [](PyTorchCase& dump) { compare_layer<ConvTranspose2d, ConvTranspose2dOptions>(dump); });
+  }
+  for (const Precision precision : {Precision::tf32, Precision::bfloat16}) {
+    const std::string of = precision_name(precision);
+    for (const char* name : {" conv strided", " conv groups"}) {
+      family.pytorch({"conv 2d layer"}, of + name,
+                     [=](PyTorchCase& dump) { compare_layer<Conv2d, Conv2dOptions>(dump, precision); });
+    }
+    for (const char* name : {" transposed strided", " transposed product"}) {
+      family.pytorch({"conv transpose 2d layer"}, of + name, [=](PyTorchCase& dump) {
+        compare_layer<ConvTranspose2d, ConvTranspose2dOptions>(dump, precision);
+      });
+    }
   }
 }
 
 const Family convolution_family("convolution", [](Family& family) {
   register_products(family);
+  for (const Precision precision : {Precision::tf32, Precision::bfloat16}) {
+    register_reduced_precision(family, precision);
+  }
   register_channel_bias(family);
   register_gradients<Conv2d, Conv2dOptions>(family, "conv 2d layer");
   register_gradients<ConvTranspose2d, ConvTranspose2dOptions>(family, "conv transpose 2d layer");

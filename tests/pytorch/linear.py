@@ -5,23 +5,13 @@ of the products are rounded, to nearest, ties to even, and multiplied in float32
 import torch
 
 from dump import Dump
+from precision import PRECISIONS
 
 dump = Dump("linear")
 
 
 def activated(function):
     return lambda module, x: function(module(x))
-
-
-def rounded_to_tf32(x):
-    """The last 13 bits of the fraction rounded away, in integers; finite numbers only."""
-    bits = x.detach().contiguous().view(torch.int32).to(torch.int64)
-    bits = (bits + 0x0FFF + ((bits >> 13) & 1)) & ~0x1FFF
-    return bits.to(torch.int32).view(torch.float32)
-
-
-def rounded_to_bfloat16(x):
-    return x.to(torch.bfloat16).to(torch.float32)
 
 
 class RoundedLinear(torch.autograd.Function):
@@ -47,7 +37,7 @@ def in_precision(rounded, function=lambda x: x):
 dump.layer("plain", torch.nn.Linear(17, 9), torch.randn(33, 17))
 dump.layer("gelu", torch.nn.Linear(5, 31), torch.randn(8, 5), run=activated(torch.nn.functional.gelu))
 dump.layer("relu", torch.nn.Linear(11, 6), torch.randn(1, 11), run=activated(torch.relu))
-for precision, rounded in (("tf32", rounded_to_tf32), ("bfloat16", rounded_to_bfloat16)):
+for precision, rounded in PRECISIONS.items():
     # One large enough for tensor cores in all three products, two for dot products in the forward pass.
     dump.layer(f"{precision}_plain", torch.nn.Linear(9, 45), torch.randn(47, 9), run=in_precision(rounded))
     dump.layer(f"{precision}_relu", torch.nn.Linear(17, 9), torch.randn(33, 17), run=in_precision(rounded, torch.relu))
