@@ -1,5 +1,5 @@
-// Times the forward and the backward pass of one layer, or of a loss, and prints one line of JSON. bench/peers/
-// compare_layers runs it in turn with PyTorch; it is also a quick look at one layer.
+// Times the forward and the backward pass of one layer, of a loss, or a training step of a DCGAN, and prints one line
+// of JSON. bench/peers/ compare_layers runs it in turn with PyTorch; it is also a quick look at one layer.
 //
 // A sample of a layer is what a training step asks of it: gradients of its tensors set to zero, forward, dL/dy put in
 // its place, backward to the tensors and to the input; all through an Execution. A sample of a loss is value and
@@ -7,6 +7,7 @@
 
 #include <stdexcept>
 
+#include "bench/layer_timer/dcgan.h"
 #include "bench/layer_timer/timed_layers.h"
 #include "bench/timing.h"
 #include "engine/device.h"
@@ -34,7 +35,8 @@ constexpr const char* usage =
     "Prints {\"median_us\": .., \"best_us\": .., \"rounds\": ..}: microseconds of one forward and backward pass.\n"
     "--core pins the thread; --processor-time counts what the process computes, not what passes.\n"
     "For example: --layer linear:in=256,out=256,activation=gelu\n"
-    "             --layer softmax_cross_entropy:classes=10\n";
+    "             --layer softmax_cross_entropy:classes=10\n"
+    "             --layer dcgan_step      discriminator and generator, with losses and Adam\n";
 
 Request parse(int count, char** arguments) {
   Request request;
@@ -133,6 +135,22 @@ std::vector<double> time_softmax_cross_entropy(const Request& request, bench::La
   });
 }
 
+/// A step of the discriminator and one of the generator.
+std::vector<double> time_dcgan(const Request& request, bench::LayerSpec& spec, Stream& stream) {
+  spec.expect_all_used();
+  bench::Dcgan dcgan(stream, request.batch);
+  return measure_passes(request, stream, [&] {
+    dcgan.discriminator_step();
+    dcgan.generator_step();
+  });
+}
+
+std::vector<double> time_anything(const Request& request, bench::LayerSpec& spec, Stream& stream) {
+  if (spec.kind() == "softmax_cross_entropy") return time_softmax_cross_entropy(request, spec, stream);
+  if (spec.kind() == "dcgan_step") return time_dcgan(request, spec, stream);
+  return time_layer(request, spec, stream);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -141,8 +159,7 @@ int main(int count, char** arguments) {
     bench::pin(request.core);
     Stream stream(choose_device(request.device));
     bench::LayerSpec spec(request.layer);
-    bench::print_line(spec.kind() == "softmax_cross_entropy" ? time_softmax_cross_entropy(request, spec, stream)
-                                                             : time_layer(request, spec, stream));
+    bench::print_line(time_anything(request, spec, stream));
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "mynah_layer_timer: %s\n", error.what());

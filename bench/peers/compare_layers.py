@@ -4,7 +4,8 @@ Both run with one thread pinned to one core. A round times every case once with 
 goes first alternates from round to round. The table gives, for each, the median over rounds of the round's median, and the
 best pass of all rounds, in microseconds; a ratio is PyTorch's time divided by mynah's (above 1: mynah is faster).
 
-A layer's pass is: gradients cleared, forward, backward to its tensors and to its input. A loss's is value and gradient.
+A layer's pass is: gradients cleared, forward, backward to its tensors and to its input. A loss's is value and gradient. A
+DCGAN's training step is a step of the discriminator, on a real and a generated batch, and one of the generator, with Adam.
 """
 
 import argparse
@@ -29,6 +30,7 @@ ACTIVATIONS = ["relu", "leaky_relu", "tanh", "sigmoid", "elu", "gelu", "silu", "
 # name, layer, batch
 CASES = (
     [(f"DCGAN {name}, batch {batch}", layer, batch) for name, layer in DCGAN for batch in (1, 16, 64, 128)]
+    + [(f"DCGAN training step, batch {batch}", "dcgan_step", batch) for batch in (1, 16, 64, 128)]
     + [(f"GRU, 20 steps, 32 to 64, batch {batch}", "gru:steps=20,features=32,hidden=64", batch) for batch in (1, 16, 64)]
     + [(f"layer norm {rows}x{columns}", f"layer_norm:columns={columns}", rows)
        for rows, columns in ((32, 64), (64, 256), (256, 1024))]

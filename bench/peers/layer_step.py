@@ -2,7 +2,7 @@
 """Times the forward and backward pass of one layer or loss in PyTorch eager, one thread on one core.
 
 A pass is what a training step asks of a layer: gradients set to None, forward, backward from a given dL/dy to the layer's
-tensors and to its input. Of a loss it is value and gradient.
+tensors and to its input. Of a loss it is value and gradient; of dcgan_step it is a whole training step of both networks.
 
     layer_step.py --layer conv2d:in=1,height=28,width=28,out=64,kernel=4,stride=2,padding=1 --batch 16 --seconds 1
     layer_step.py --serve                  one request a line on standard input, one answer a line
@@ -110,10 +110,49 @@ def loss_pass(spec, batch, device):
     return step
 
 
+def dcgan_step(_, batch, device):
+    """A step of the discriminator and one of the generator: the networks of bench/layer_timer/dcgan.cpp."""
+    nn = torch.nn
+    generator = nn.Sequential(
+        nn.ConvTranspose2d(64, 128, 7, bias=False), nn.BatchNorm2d(128), nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(64, 1, 4, 2, 1), nn.Tanh()).to(device)
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True), nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(128), nn.LeakyReLU(0.2, inplace=True), nn.Conv2d(128, 1, 7)).to(device)
+    optimizers = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (generator, discriminator)]
+    images, loss = torch.randn(batch, 1, 28, 28, device=device), nn.BCEWithLogitsLoss()
+    ones, zeros = torch.ones(batch, 1, device=device), torch.zeros(batch, 1, device=device)
+
+    def train_discriminator():
+        optimizers[1].zero_grad()
+        with torch.no_grad():
+            generated = generator(torch.randn(batch, 64, 1, 1, device=device))
+        loss(discriminator(images).flatten(1), ones).backward()
+        loss(discriminator(generated).flatten(1), zeros).backward()
+        optimizers[1].step()
+
+    def train_generator():
+        optimizers[0].zero_grad()
+        discriminator.requires_grad_(False)
+        loss(discriminator(generator(torch.randn(batch, 64, 1, 1, device=device))).flatten(1), ones).backward()
+        discriminator.requires_grad_(True)
+        optimizers[0].step()
+
+    def step():
+        train_discriminator()
+        train_generator()
+
+    return step
+
+
+PASSES = {"softmax_cross_entropy": loss_pass, "dcgan_step": dcgan_step}
+
+
 def answer(request, device):
     torch.manual_seed(0)
     spec = Spec(request["layer"])
-    make = loss_pass if spec.kind == "softmax_cross_entropy" else layer_pass
+    make = PASSES.get(spec.kind, layer_pass)
     clock = time.process_time_ns if request.get("processor_time") else time.perf_counter_ns
     return training_step.measure(make(spec, request["batch"], device), request["seconds"], device, clock)
 
