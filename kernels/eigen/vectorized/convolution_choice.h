@@ -41,6 +41,7 @@ void convolution_transposed(const ConvolutionSizes& s, ConstRows dy, ConstRows w
   (uses_winograd(s) ? winograd_transposed : folded_transposed)(s, dy, w, b, add, dx, scratch);
 }
 void convolution_weight_gradient(const ConvolutionSizes& s, ConstRows x, ConstRows dy, Rows dw, float* scratch) {
+  if (s.images == 0) return;
   (uses_winograd(s) ? winograd_weight_gradient : folded_weight_gradient)(s, x, dy, dw, scratch);
 }
 
