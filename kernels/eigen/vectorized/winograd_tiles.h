@@ -35,7 +35,11 @@ void fold_channels(const End& end, Size channels, const float* image, Size first
     const First some(width);
     Vec square[lanes];
 #pragma GCC unroll 16
-    for (int c = 0; c < lanes; ++c) square[c] = c < channels ? load(image + c * pixels + i, some) : Vec{};
+    for (int c = 0; c < lanes; ++c) {
+      const float* from = image + c * pixels + i;
+      square[c] = c < channels ? load(from, some) : Vec{};
+      __builtin_prefetch(from + lanes * pixels, 0, 2);
+    }
     transpose(square);
 #pragma GCC unroll 16
     for (int j = 0; j < lanes; ++j) {
@@ -58,7 +62,9 @@ void unfold_channels(const End& end, Size channels, const float* planes, const f
     transpose(square);
 #pragma GCC unroll 16
     for (int c = 0; c < lanes; ++c) {
-      if (c < channels) put(image + c * pixels + i, square[c], add, some);
+      float* to = image + c * pixels + i;
+      if (c < channels) put(to, square[c], add, some);
+      __builtin_prefetch(to + lanes * pixels, 1, 2);
     }
   }
 }
