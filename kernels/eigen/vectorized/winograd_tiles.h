@@ -79,10 +79,17 @@ struct PlacedTile {
       : down_points(t.down.points_of(a)),
         across_points(t.across.points_of(b)),
         place((t.down.first(a) * side.columns + t.across.first(b)) * lanes) {
+    // Points that all tiles have count the same rows.
+    Size offsets[2][2];
+    for (int p = 0; p < 2; ++p) {
+      for (int q = 0; q < 2; ++q) {
+        offsets[p][q] = t.row(block, image, a, b, p * small_points, q * small_points) * points.stride;
+      }
+    }
     for (Size p = 0; p < down_points; ++p) {
       for (Size q = 0; q < across_points; ++q) {
         const Size point = p * large_points + q;
-        rows[point] = points.at(point, t.row(block, image, a, b, p, q), 0);
+        rows[point] = points.data + points.begins[point] + offsets[p / small_points][q / small_points];
       }
     }
   }
