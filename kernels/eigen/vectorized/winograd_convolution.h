@@ -6,12 +6,23 @@
 
 /// Convolutions by minimal filtering: for each point one product of matrices, [tiles, channels of one end] times
 /// [channels of one end, channels of the other]; the gradient of the weights is one of [channels of out, tiles] times
-/// [tiles, channels of in].
+/// [tiles, channels of in]. Per axis, small and large tiles need 4 and 5 products for 3 and 4 places with two taps,
+/// which written out need 6 and 8; for 2 and 3 places with three taps, 6 and 9. So 7x7 places of a kernel of 4x4 and
+/// stride 2 take 81 products a phase and not 196.
+///
+/// Rounding: for 64 channels of 14x14 to 128 of 7x7 with that kernel, standard normal values and 16 images, the root
+/// mean square of the errors, divided by that of the exact values, is 7.4e-7, 7.4e-7 and 6.3e-7 (forward, transposed,
+/// gradient of the weights); by sums written out (folded_forward and so on) it is 2.7e-7, 2.1e-7 and 2.6e-7.
 namespace mynah::kernels::eigen::vectorized {
 namespace {
 
-/// So many floats at the points of tiles are made at a time.
+/// So many floats at the points of tiles are made at a time, in the second- and last-level cache. (Of 2^18 to 2^21 the
+/// first three are equally fast.)
 constexpr Size block_floats = Size{1} << 19;
+
+/// Steps that are summed at a time. Differences of large sums at points lose more digits than sums written out do, and
+/// sums of sums lose less: with 256 steps the errors above are 1.4e-6, for 3 % less time.
+constexpr Size summed_steps = 64;
 
 /// A split of all tiles into blocks: of several whole images, or of rows of tiles of one.
 struct TileSplit {
@@ -87,8 +98,9 @@ void multiply_point(Size point, Size rows, Size steps, Size columns, const Winog
   block.columns = columns;
   block.b_stride = tile_columns;
   block.b_panel_stride = memory.weights.panel;
-  for (Size step = 0; step < steps; step += memory.weights.block) {
-    block.steps = smaller(memory.weights.block, steps - step);
+  for (Size step = 0; step < steps; step += block.steps) {
+    const Size left = memory.weights.block - step % memory.weights.block;
+    block.steps = smaller(smaller(summed_steps, left), steps - step);
     block.b = memory.weights.at(point, step, 0);
     block.finish.accumulate = step > 0;
     multiply_packed_tiles(p, split, block, 0, split.count, false, memory.from.at(point, 0, step));
@@ -170,9 +182,9 @@ void multiply_tiles_of_point(Size point, Size rows, bool accumulate, const Winog
       block.columns = smaller(memory.in.block, inputs - k);
       block.b_stride = memory.in.stride;
       block.b_panel_stride = tile_columns;
-      for (Size step = 0; step < rows; step += most_steps) {
+      for (Size step = 0; step < rows; step += summed_steps) {
         block.first_step = step;
-        block.steps = smaller(most_steps, rows - step);
+        block.steps = smaller(summed_steps, rows - step);
         block.b = memory.in.at(point, step, k);
         block.finish.accumulate = accumulate || step > 0;
         multiply_packed_tiles(p, split, block, 0, split.count, true, nullptr);
