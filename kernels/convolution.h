@@ -31,6 +31,11 @@ constexpr Index transposed_convolution_extent(Index in, Index kernel, Index stri
 ///
 /// A transposed convolution is the transpose of this map: it goes from `out` to `in`, with the same geometry. There
 /// out_height and out_width are those of what goes in, and fewer than would fit where it has an output padding.
+///
+/// In float32 the CPU takes convolutions with two or three taps on each axis, of each remainder by the stride, by
+/// minimal filtering where that is faster (Winograd, "Arithmetic complexity of computations", 1980): fewer products,
+/// and rounding errors about three times as large. A value that is not finite may then make NaN of results up to three
+/// strides beside those that it is a part of.
 struct ConvolutionGeometry {
   Index in_channels = 0, in_height = 0, in_width = 0;
   Index out_channels = 0, out_height = 0, out_width = 0;

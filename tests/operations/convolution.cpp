@@ -55,6 +55,7 @@ void weight_gradient_case(Parity& run, const ConvolutionCase& shape, Precision p
 void register_products(Family& family) {
   std::vector<ConvolutionCase> cases = convolution_cases();
   for (const ConvolutionCase& shape : convolution_tile_cases()) cases.push_back(shape);
+  for (const ConvolutionCase& shape : winograd_cases()) cases.push_back(shape);
   for (const ConvolutionCase& shape : cases) {
     const std::string text = text_of(shape);
     family.operation("convolution_forward", text, [=](Parity& run) { product_case(run, shape, false, {}); });

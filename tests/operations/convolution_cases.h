@@ -112,6 +112,26 @@ inline std::vector<ConvolutionCase> convolution_tile_cases() {
           {65, convolution(1, {16, 17}, 66, {2, 2}, {1, 1}, {1, 1}), {}}};
 }
 
+/// Shapes for which the CPU takes minimal filtering (kernels/eigen/vectorized/winograd_convolution.h).
+inline std::vector<ConvolutionCase> winograd_cases() {
+  std::vector<ConvolutionCase> cases{
+      {2, convolution(64, {14, 14}, 128, {4, 4}, {2, 2}, {1, 1}), {}},    // two taps in four phases
+      {17, convolution(32, {9, 7}, 48, {3, 3}, {1, 1}, {1, 1}), {3, 1}},  // three taps
+      {33, convolution(32, {6, 5}, 32, {2, 2}), {}, false},
+      {15, convolution(48, {11, 8}, 33, {3, 4}, {1, 2}, {2, 1}), {0, 5}},  // two phases; three taps down, two across
+      {15, convolution(33, {8, 11}, 48, {4, 3}, {2, 1}, {0, 3}), {}},
+      {5, convolution(30, {13, 12}, 40, {5, 6}, {2, 2}, {3, 2}), {2, 0}},  // phases that lack a tap
+      {3, convolution(96, {14, 13}, 96, {4, 4}, {2, 2}, {1, 1}, {1, 1}, 2), {}},
+      {2, convolution(80, {16, 16}, 48, {4, 4}, {2, 2}), {}},  // sums over the input in blocks
+      {1, convolution(32, {9, 9}, 272, {3, 3}), {1, 2}},       // and over the output
+      {300, convolution(16, {5, 5}, 16, {3, 3}), {}, false},   // and over tiles
+  };
+  cases.push_back({4, convolution(48, {12, 13}, 32, {3, 3}, {1, 1}, {1, 1}), {}});  // a transposed one's output padding
+  --cases.back().geometry.out_height;
+  cases.back().geometry.out_width -= 2;
+  return cases;
+}
+
 /// A generator and a discriminator of digits of 28 x 28 pixels (Radford et al., "Unsupervised representation learning
 /// with deep convolutional generative adversarial networks", 2016), for timing; transposed they are each other's
 /// layers.

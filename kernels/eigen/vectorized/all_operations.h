@@ -2,8 +2,7 @@
 
 #include "kernels/eigen/vectorized/activations.h"
 #include "kernels/eigen/vectorized/channel_bias.h"
-#include "kernels/eigen/vectorized/convolution.h"
-#include "kernels/eigen/vectorized/convolution_gradient.h"
+#include "kernels/eigen/vectorized/convolution_choice.h"
 #include "kernels/eigen/vectorized/gru.h"
 #include "kernels/eigen/vectorized/layer_norm.h"
 #include "kernels/eigen/vectorized/linear.h"

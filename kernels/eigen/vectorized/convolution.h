@@ -191,8 +191,8 @@ void forward_block(const ConvolutionSizes& s, const ForwardMemory& memory, const
   if (joins) separate(s, places.images, memory.joined, add, y);
 }
 
-void convolution_forward(const ConvolutionSizes& s, ConstRows x, ConstRows w, const float* b, bool add, Rows y,
-                         float* scratch) {
+void folded_forward(const ConvolutionSizes& s, ConstRows x, ConstRows w, const float* b, bool add, Rows y,
+                    float* scratch) {
   Parts parts(scratch);
   const ForwardMemory memory(s, parts);
   const FoldedBlock& block = memory.block;
@@ -299,8 +299,8 @@ void transposed_block(const ConvolutionSizes& s, const TransposedMemory& memory,
   }
 }
 
-void convolution_transposed(const ConvolutionSizes& s, ConstRows dy, ConstRows w, const float* b, bool add, Rows dx,
-                            float* scratch) {
+void folded_transposed(const ConvolutionSizes& s, ConstRows dy, ConstRows w, const float* b, bool add, Rows dx,
+                       float* scratch) {
   const DenormalsAreZeros scope;
   Parts parts(scratch);
   const TransposedMemory memory(s, parts);

@@ -124,7 +124,7 @@ void add_transposed(Size rows, Size columns, const float* from, Size from_stride
   }
 }
 
-void convolution_weight_gradient(const ConvolutionSizes& s, ConstRows x, ConstRows dy, Rows dw, float* scratch) {
+void folded_weight_gradient(const ConvolutionSizes& s, ConstRows x, ConstRows dy, Rows dw, float* scratch) {
   const DenormalsAreZeros scope;
   Parts parts(scratch);
   const WeightGradientMemory memory(s, parts);
@@ -152,7 +152,7 @@ void convolution_weight_gradient(const ConvolutionSizes& s, ConstRows x, ConstRo
   }
 }
 
-Size convolution_scratch(const ConvolutionSizes& s) {
+Size folded_scratch(const ConvolutionSizes& s) {
   Parts forward(nullptr), transposed(nullptr), gradient(nullptr);
   const ForwardMemory of_forward(s, forward);
   const TransposedMemory of_transposed(s, transposed);

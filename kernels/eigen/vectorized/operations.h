@@ -119,7 +119,7 @@ struct Operations {
 
   Activations activations;
 
-  /// Floats of scratch that each of these needs; none of the sizes is 0. add: to what y, or dx, holds.
+  /// Floats of scratch that each of these needs; none of the sizes but images is 0. add: to what y, or dx, holds.
   std::int64_t (*convolution_scratch)(const ConvolutionSizes&);
   void (*convolution_forward)(const ConvolutionSizes&, ConstRows x, ConstRows w, const float* b, bool add, Rows y,
                               float* scratch);
