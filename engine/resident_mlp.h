@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/network.h"
+#include "engine/optimizer.h"
+#include "engine/resident_data.h"
+#include "kernels/mlp_training.h"
+
+namespace mynah {
+
+/// A network and its training as kernels::train_mlp takes them: many steps in one launch, with the network in a block's
+/// shared memory. It is for linear layers one behind the other, all of them trained, with Adam or SGD.
+class ResidentMlp {
+ public:
+  /// Empty where the training is of another kind, or the network too large; *reason then tells why. Everything passed
+  /// by reference must outlive it and keep its place.
+  static std::optional<ResidentMlp> find(Stream& stream, const Network& network, Value input, Value output,
+                                         const Optimizer& optimizer, const ResidentData& data, const LossOptions& loss,
+                                         Index batch, std::string* reason);
+
+  /// `steps` steps over batches of `order`, from first_row on; see kernels::train_mlp. order [rows], loss_sum [1].
+  void run(Stream& stream, ConstLabels order, Index first_row, Index steps, VectorView<double> loss_sum) const;
+
+  /// Rows of a batch that are in shared memory at a time.
+  Index chunk() const { return chunk_; }
+  /// Multiplications with weights in one step, forward and backward.
+  Index products() const;
+
+ private:
+  kernels::MlpShape shape_;
+  kernels::MlpObjective objective_;
+  kernels::MlpData data_;
+  kernels::MlpMembers member_;
+  const Optimizer* optimizer_ = nullptr;
+  Index batch_ = 0;
+  Index chunk_ = 0;
+};
+
+}  // namespace mynah
