@@ -12,12 +12,12 @@ void Adam::apply(Stream& stream, const float* learning_rate, const float* gradie
                      first_moment(), second_moment(), gradient_scale);
 }
 
-std::string Adam::find_resident_step(kernels::MlpObjective& objective, kernels::MlpMembers& member) const {
+std::string Adam::find_resident_step(kernels::MlpObjective& objective, kernels::MlpMember& member) const {
   if (constants_.epsilon == 0.0) return "adam's epsilon is 0";
   objective.adam = constants_;
-  const Vector first = first_moment(), second = second_moment();
-  member.first_moment = {first.data, 1, first.size};
-  member.second_moment = {second.data, 1, second.size};
+  member.first_moment = first_moment().data;
+  member.second_moment = second_moment().data;
+  member.weight_decay = constants_.weight_decay;
   return {};
 }
 

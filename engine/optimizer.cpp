@@ -84,16 +84,16 @@ void Optimizer::step(Stream& stream) const {
   }
 }
 
-std::string Optimizer::find_resident(kernels::MlpObjective& objective, kernels::MlpMembers& member) const {
+std::string Optimizer::find_resident(kernels::MlpObjective& objective, kernels::MlpMember& member) const {
   if (norm_.size() > 0) return "gradients are clipped by their norm";
   if (ema_.size() > 0) return "an average of the weights is kept";
   objective.schedule = options_.schedule;
-  member.learning_rates = base_rate_.view();
-  member.steps = steps_.view();
+  member.learning_rate = base_rate_.data();
+  member.steps = steps_.data();
   return find_resident_step(objective, member);
 }
 
-std::string Optimizer::find_resident_step(kernels::MlpObjective&, kernels::MlpMembers&) const {
+std::string Optimizer::find_resident_step(kernels::MlpObjective&, kernels::MlpMember&) const {
   return "the optimizer is " + name();
 }
 

@@ -50,7 +50,7 @@ class Optimizer {
 
   /// For kernels::train_mlp, which takes the steps itself: its objective gets this optimizer's options, its member this
   /// optimizer's state. Returns the reason where it cannot; else nothing. steps_were_taken() is to be called after it.
-  std::string find_resident(kernels::MlpObjective& objective, kernels::MlpMembers& member) const;
+  std::string find_resident(kernels::MlpObjective& objective, kernels::MlpMember& member) const;
   void steps_were_taken(Stream& stream) const;
 
   /// The average of the trained values, laid out as Parameters::trained(); empty without ema_decay. The first step
@@ -80,7 +80,7 @@ class Optimizer {
 
   /// The part of find_resident() that differs: constants and state vectors. By default: the optimizer is not one of
   /// those that train_mlp knows.
-  virtual std::string find_resident_step(kernels::MlpObjective& objective, kernels::MlpMembers& member) const;
+  virtual std::string find_resident_step(kernels::MlpObjective& objective, kernels::MlpMember& member) const;
 
   Vector state(std::size_t number) const { return states_.at(number).values.view(); }
 

@@ -63,7 +63,8 @@ std::string find_loss(const LossOptions& loss, kernels::MlpObjective& objective)
 
 std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& network, Value input, Value output,
                                              const Optimizer& optimizer, const ResidentData& data,
-                                             const LossOptions& loss, Index batch, std::string* reason) {
+                                             const LossOptions& loss, Index batch, ConstLabels order,
+                                             VectorView<double> loss_sum, std::string* reason) {
   ResidentMlp found;
   *reason = find_shape(network, input, output, found.shape_);
   if (reason->empty()) *reason = find_loss(loss, found.objective_);
@@ -74,8 +75,11 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
     *reason = "the network does not fit into a block's shared memory";
     return std::nullopt;
   }
-  const Vector trained = network.parameters.trained();
-  found.member_.parameters = {trained.data, 1, trained.size};
+  found.member_.parameters = network.parameters.trained().data;
+  found.member_.loss_sum = loss_sum.data;
+  found.member_.order = order.data;
+  found.on_device_ = Buffer<kernels::MlpMember>(stream.device(), 1);
+  found.on_device_.upload(stream, found.member_);
   found.data_.inputs = data.inputs();
   if (found.objective_.labels) {
     found.data_.labels = data.labels();
@@ -83,16 +87,13 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
     found.data_.values = data.values();
   }
   found.optimizer_ = &optimizer;
+  found.rows_ = order.size;
   found.batch_ = batch;
   return found;
 }
 
-void ResidentMlp::run(Stream& stream, ConstLabels order, Index first_row, Index steps,
-                      VectorView<double> loss_sum) const {
-  kernels::MlpMembers member = member_;
-  member.orders = {order.data, 1, order.size};
-  member.loss_sums = loss_sum;
-  kernels::train_mlp(stream, shape_, objective_, data_, member, first_row, batch_, steps);
+void ResidentMlp::run(Stream& stream, Index first_row, Index steps) const {
+  kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(), {rows_, 0, first_row, batch_, steps});
   optimizer_->steps_were_taken(stream);
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/buffer.h"
 #include "engine/network.h"
 #include "engine/optimizer.h"
 #include "engine/resident_data.h"
@@ -15,13 +16,14 @@ namespace mynah {
 class ResidentMlp {
  public:
   /// Empty where the training is of another kind, or the network too large; *reason then tells why. Everything passed
-  /// by reference must outlive it and keep its place.
+  /// by reference must outlive it and keep its place. order [rows], loss_sum [1].
   static std::optional<ResidentMlp> find(Stream& stream, const Network& network, Value input, Value output,
                                          const Optimizer& optimizer, const ResidentData& data, const LossOptions& loss,
-                                         Index batch, std::string* reason);
+                                         Index batch, ConstLabels order, VectorView<double> loss_sum,
+                                         std::string* reason);
 
-  /// `steps` steps over batches of `order`, from first_row on; see kernels::train_mlp. order [rows], loss_sum [1].
-  void run(Stream& stream, ConstLabels order, Index first_row, Index steps, VectorView<double> loss_sum) const;
+  /// Steps over batches of the order; see kernels::train_mlp.
+  void run(Stream& stream, Index first_row, Index steps) const;
 
   /// Rows of a batch that are in shared memory at a time.
   Index chunk() const { return chunk_; }
@@ -32,8 +34,10 @@ class ResidentMlp {
   kernels::MlpShape shape_;
   kernels::MlpObjective objective_;
   kernels::MlpData data_;
-  kernels::MlpMembers member_;
+  kernels::MlpMember member_;
+  Buffer<kernels::MlpMember> on_device_;
   const Optimizer* optimizer_ = nullptr;
+  Index rows_ = 0;
   Index batch_ = 0;
   Index chunk_ = 0;
 };

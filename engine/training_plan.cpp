@@ -80,8 +80,8 @@ void TrainingPlan::choose_path(Stream& stream, Value output, const Options& opti
   record_ = cuda && options.path != Path::direct;
   if (options.path == Path::direct || options.path == Path::recorded) return;
   if (options.precision == kernels::Precision::float32) {
-    resident_ =
-        ResidentMlp::find(stream, *network_, input_, output, *optimizer_, *data_, loss_, batch_size_, &not_resident_);
+    resident_ = ResidentMlp::find(stream, *network_, input_, output, *optimizer_, *data_, loss_, batch_size_,
+                                  order_.view(), loss_sum_.view(), &not_resident_);
   } else {
     not_resident_ = "products are in reduced precision";
   }
@@ -134,7 +134,7 @@ void TrainingPlan::run_steps(Stream& stream, Index count) {
     return;
   }
   if (steps == 0) return;
-  resident_->run(stream, order_.view(), row_, steps, loss_sum_.view());
+  resident_->run(stream, row_, steps);
   row_ += std::min(steps * batch_size_, rows_left);
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/activation.h"
 #include "kernels/loss.h"
 #include "kernels/optimizer.h"
+#include "kernels/philox.h"
 #include "kernels/schedule.h"
 
 /// Training of multilayer perceptrons, many steps and many networks in one launch.
@@ -55,27 +56,40 @@ struct MlpData {
   ConstLabels labels;
 };
 
-/// The networks, one a row. What a row of `orders` says is the order in which a network meets the data.
-struct MlpMembers {
-  Matrix parameters;                      ///< [members, parameters of a network]
-  Matrix first_moment, second_moment;     ///< likewise: Adam's m and v; SGD's momentum buffer, or empty, and empty
-  ConstVector learning_rates;             ///< [members]
-  VectorView<Index> steps;                ///< [members], steps taken; counted on
-  VectorView<double> loss_sums;           ///< [members], added to as in kernels/loss.h: rows times loss, step by step
-  MatrixView<const std::int32_t> orders;  ///< [members, rows in an epoch]: numbers of rows of the data (not checked)
+/// One of the networks: everything is in device memory.
+struct MlpMember {
+  float* parameters = nullptr;
+  float* first_moment = nullptr;         ///< Laid out as the parameters: Adam's m, SGD's momentum buffer, or null.
+  float* second_moment = nullptr;        ///< Likewise: Adam's v, or null.
+  const float* learning_rate = nullptr;  ///< The base rate.
+  Index* steps = nullptr;                ///< Steps taken; counted on.
+  double* loss_sum = nullptr;            ///< Added to as in kernels/loss.h: rows times loss, step by step.
+  double weight_decay = 0.0;             ///< In place of the objective's.
+  /// Numbers of rows of the data (not checked), in the order in which an epoch takes them; null: the permutation that
+  /// (order_key, epoch) names, see kernels::permutation.
+  const std::int32_t* order = nullptr;
+  RandomKey order_key;
 };
 
-/// Trains every network for `steps` steps: step s takes the rows orders(first_row + s batch ...), `batch` of them or,
-/// at the end of the order, what is left. Each step is what the operations one by one would do:
+/// Which part of an epoch is trained.
+struct MlpSteps {
+  Index rows = 0;   ///< Rows of an epoch, the length of an order; without an order, of the data.
+  Index epoch = 0;  ///< For members without an order.
+  Index first_row = 0;
+  Index batch = 0;
+  Index count = 0;  ///< Step s takes `batch` rows from first_row + s batch on, or what is left of the epoch.
+};
+
+/// Trains every network for steps.count steps. Each step is what the operations one by one would do:
 ///
 ///   linear_forward for every layer, the loss and its gradient, linear_backward for every layer, adam_step or sgd_step
 ///
 /// Every sum has a fixed order, that of the rows and of the inputs; a network's results do not depend on which others
-/// train beside it. first_row + (steps - 1) batch lies within the order. On CUDA the networks have to fit:
-/// mlp_training_chunk() > 0. The CPU takes the operations one by one. What lies between the tensors of a network is
-/// left alone.
+/// train beside it, and members share nothing but the data. first_row + (count - 1) batch < rows. On CUDA the networks
+/// have to fit: mlp_training_chunk() > 0. The CPU takes the operations one by one. What lies between the tensors of a
+/// network is left alone.
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
-               const MlpMembers& members, Index first_row, Index batch, Index steps);
+               VectorView<const MlpMember> members, const MlpSteps& steps);
 
 /// How many rows of a batch a block of the stream's device takes at a time, beside the network itself, all in shared
 /// memory: a multiple of 4, at most the batch rounded up to one. 0 where not even a batch of up to 16 rows, or 16 rows
@@ -83,11 +97,13 @@ void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& object
 Index mlp_training_chunk(Stream& stream, const MlpShape& shape, const MlpObjective& objective, Index batch);
 
 MYNAH_CUDA_TWIN(train_mlp)
-MYNAH_CUDA_TWIN(mlp_training_chunk)
+namespace cuda {
+Index mlp_training_chunk(Stream&, const MlpShape&, const MlpObjective&, Index batch);
+}
 
 namespace eigen {
-void train_mlp(Stream&, const MlpShape&, const MlpObjective&, const MlpData&, const MlpMembers&, Index first_row,
-               Index batch, Index steps);
+void train_mlp(Stream&, const MlpShape&, const MlpObjective&, const MlpData&, VectorView<const MlpMember> members,
+               const MlpSteps&);
 }  // namespace eigen
 
 }  // namespace mynah::kernels

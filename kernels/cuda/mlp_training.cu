@@ -8,6 +8,7 @@
 #include "kernels/cuda/pack.h"
 #include "kernels/cuda/shared_memory.h"
 #include "kernels/loss_functions.h"
+#include "kernels/permutation.h"
 #include "kernels/schedule_functions.h"
 
 namespace mynah::kernels::cuda {
@@ -19,8 +20,8 @@ struct MlpTrainingArguments {
   MlpTrainingPlan plan;
   MlpObjective objective;
   MlpData data;
-  MlpMembers members;
-  Index first_row, batch, steps;
+  const MlpMember* members;
+  MlpSteps steps;
 };
 
 /// What a step of the optimizer needs, from one thread for all.
@@ -35,7 +36,7 @@ struct Trainer {
   const MlpTrainingPlan& plan;
   float* shared;
   const StepFactors& factors;
-  Index member;
+  const MlpMember& member;
 
   __device__ const MlpLayerPlan& layer(int l) const { return plan.layers[l]; }
   /// What goes into layer l, and how long its rows are.
@@ -71,10 +72,10 @@ __device__ __forceinline__ void for_each_parameter(const MlpTrainingPlan& plan, 
 struct StateArrays {
   float* device[3];
   int count = 0;
-  __device__ StateArrays(const MlpMembers& members, Index member) {
-    for (const Matrix& matrix : {members.parameters, members.first_moment, members.second_moment}) {
-      if (matrix.data != nullptr) device[count++] = matrix.data + member * matrix.stride;
-    }
+  __device__ StateArrays(const MlpObjective& objective, const MlpMember& member) {
+    device[count++] = member.parameters;
+    if (!objective.descends || objective.sgd.momentum != 0.0) device[count++] = member.first_moment;
+    if (!objective.descends) device[count++] = member.second_moment;
   }
 };
 
@@ -98,10 +99,18 @@ __device__ void store_network(const Trainer& t, const StateArrays& state) {
   });
 }
 
-/// Rows [first, first + rows) of the order, a warp for each: inputs, a 1 for the bias, targets; zeros up to the chunk.
+/// The row of the data that an epoch takes at `place`.
+__device__ __forceinline__ Index row_number(const Trainer& t, Index place) {
+  if (t.member.order != nullptr) return t.member.order[place];
+  const auto size = static_cast<std::uint32_t>(t.arguments.steps.rows);
+  const auto epoch = static_cast<std::uint64_t>(t.arguments.steps.epoch);
+  return permuted_index(t.member.order_key, epoch, size, permutation_half_bits(size),
+                        static_cast<std::uint32_t>(place));
+}
+
+/// Rows [first, first + rows) of the epoch, a warp for each: inputs, a 1 for the bias, targets; zeros up to the chunk.
 __device__ void gather_chunk(const Trainer& t, Index first, int rows) {
   const MlpData& data = t.arguments.data;
-  const std::int32_t* order = t.arguments.members.orders.data + t.member * t.arguments.members.orders.stride;
   const int lane = static_cast<int>(threadIdx.x) % 32, inputs = t.layer(0).inputs;
   for (int row = static_cast<int>(threadIdx.x) / 32; row < t.plan.chunk; row += threads / 32) {
     float* to = t.shared + t.plan.input + row * t.plan.input_length;
@@ -109,7 +118,7 @@ __device__ void gather_chunk(const Trainer& t, Index first, int rows) {
       for (int c = lane; c < t.plan.input_length; c += 32) to[c] = 0.0f;
       continue;
     }
-    const Index number = order[first + row];
+    const Index number = row_number(t, first + row);
     for (int c = lane; c < inputs; c += 32) to[c] = data.inputs.data[number * data.inputs.stride + c];
     if (lane == 0 && t.has_bias(0)) to[inputs] = 1.0f;
     float* target = t.shared + t.plan.targets + row * t.plan.targets_length;
@@ -309,7 +318,9 @@ __device__ __forceinline__ void update(const Trainer& t, int place, const Pack<4
     store<4>(at + t.plan.parameters, first);
     store<4>(at + 2 * t.plan.parameters, second);
   } else {
-    const SgdCoefficients coefficients(objective.sgd, t.factors.rate);
+    SgdOptions options = objective.sgd;
+    options.weight_decay = t.member.weight_decay;
+    const SgdCoefficients coefficients(options, t.factors.rate);
     if (objective.sgd.momentum != 0.0) {
       Pack<4> buffer = load<4>(at + t.plan.parameters);
 #pragma unroll
@@ -397,24 +408,25 @@ __device__ double train_chunk(const Trainer& t, Index first, int rows, Index row
 
 __global__ void __launch_bounds__(threads, 1) mlp_training_kernel(MlpTrainingArguments arguments) {
   __shared__ StepFactors factors;
-  const Index member = blockIdx.x;
+  const MlpMember member = arguments.members[blockIdx.x];
+  const MlpSteps& steps = arguments.steps;
+  const MlpObjective& objective = arguments.objective;
   const Trainer t{arguments, arguments.plan, dynamic_shared<float>(), factors, member};
-  const StateArrays state(arguments.members, member);
+  const StateArrays state(objective, member);
   load_network(t, state);
-  const Index end = arguments.members.orders.columns;
-  const Index steps_before = arguments.members.steps.data[member];
+  const Index steps_before = *member.steps;
   double loss = 0.0;
-  for (Index step = 0; step < arguments.steps; ++step) {
+  for (Index step = 0; step < steps.count; ++step) {
     if (threadIdx.x == 0) {  // whoever reads it waits at the barriers in between
       const Index number = steps_before + step + 1;
-      const double factor = schedule_factor(arguments.objective.schedule, number - 1);
-      factors.rate = static_cast<float>(static_cast<double>(arguments.members.learning_rates.data[member]) * factor);
-      if (!arguments.objective.descends) {
-        factors.adam = adam_factors(arguments.objective.adam, factors.rate, number);
-      }
+      const double factor = schedule_factor(objective.schedule, number - 1);
+      factors.rate = static_cast<float>(static_cast<double>(*member.learning_rate) * factor);
+      AdamOptions options = objective.adam;
+      options.weight_decay = member.weight_decay;
+      if (!objective.descends) factors.adam = adam_factors(options, factors.rate, number);
     }
-    const Index first = arguments.first_row + step * arguments.batch;
-    const Index rows = end - first < arguments.batch ? end - first : arguments.batch;
+    const Index first = steps.first_row + step * steps.batch;
+    const Index rows = steps.rows - first < steps.batch ? steps.rows - first : steps.batch;
     for (Index done = 0; done < rows; done += arguments.plan.chunk) {
       const Index rest = rows - done;
       const int count = rest < arguments.plan.chunk ? static_cast<int>(rest) : arguments.plan.chunk;
@@ -424,8 +436,8 @@ __global__ void __launch_bounds__(threads, 1) mlp_training_kernel(MlpTrainingArg
   store_network(t, state);
   const double total = block_sum<threads>(loss);
   if (threadIdx.x != 0) return;
-  arguments.members.loss_sums.data[member] += total;
-  arguments.members.steps.data[member] = steps_before + arguments.steps;
+  *member.loss_sum += total;
+  *member.steps = steps_before + steps.count;
 }
 
 /// Shared memory that a block may ask for, beside what the kernel declares.
@@ -453,20 +465,13 @@ Index mlp_training_chunk(Stream& stream, const MlpShape& shape, const MlpObjecti
 }
 
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
-               const MlpMembers& members, Index first_row, Index batch, Index steps) {
-  const Index chunk = cuda::mlp_training_chunk(stream, shape, objective, batch);
+               VectorView<const MlpMember> members, const MlpSteps& steps) {
+  const Index chunk = cuda::mlp_training_chunk(stream, shape, objective, steps.batch);
   require(chunk > 0, "train_mlp", "a network that fits into a block's shared memory: see mlp_training_chunk");
-  MlpTrainingArguments arguments{plan_mlp_training(shape, objective, batch, static_cast<int>(chunk)),
-                                 objective,
-                                 data,
-                                 members,
-                                 first_row,
-                                 batch,
-                                 steps};
-  if (objective.descends) arguments.members.second_moment = {};
-  if (objective.descends && objective.sgd.momentum == 0.0) arguments.members.first_moment = {};
-  LaunchShape launch_shape{dim3(static_cast<unsigned>(members.parameters.rows)), dim3(threads),
-                           static_cast<std::size_t>(arguments.plan.total) * sizeof(float)};
+  const MlpTrainingArguments arguments{plan_mlp_training(shape, objective, steps.batch, static_cast<int>(chunk)),
+                                       objective, data, members.data, steps};
+  const LaunchShape launch_shape{dim3(static_cast<unsigned>(members.size)), dim3(threads),
+                                 static_cast<std::size_t>(arguments.plan.total) * sizeof(float)};
   const CurrentDevice current(stream.device().ordinal, "train_mlp");
   check(cudaFuncSetAttribute(reinterpret_cast<const void*>(mlp_training_kernel),
                              cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(launch_shape.shared_bytes)),

@@ -6,6 +6,7 @@
 #include "kernels/classification.h"
 #include "kernels/gather.h"
 #include "kernels/linear.h"
+#include "kernels/random.h"
 
 namespace mynah::kernels::eigen {
 namespace {
@@ -43,16 +44,15 @@ class Steps {
     }
   }
 
-  void run(const MlpMembers& members, Index member, Index first_row, Index rows) {
-    const auto order = members.orders.row(member);
-    const ConstLabels chosen{order.data, order.size};
-    kernels::gather_rows(stream_, data_.inputs, chosen, &first_row, values_[0].rows(rows));
-    const Vector parameters = members.parameters.row(member);
+  /// order: of the whole epoch.
+  void run(const MlpMember& member, ConstLabels order, Index first_row, Index rows) {
+    kernels::gather_rows(stream_, data_.inputs, order, &first_row, values_[0].rows(rows));
+    const Vector parameters{member.parameters, gradient_.flat().size};
     for (int l = 0; l < shape_.layer_count; ++l) forward(l, parameters, rows);
-    evaluate_loss(chosen, first_row, rows, members.loss_sums.data + member);
+    evaluate_loss(order, first_row, rows, member.loss_sum);
     std::fill_n(gradient_.flat().data, gradient_.flat().size, 0.0f);
     for (int l = shape_.layer_count - 1; l >= 0; --l) backward(l, parameters, rows);
-    step(members, member);
+    step(member);
   }
 
  private:
@@ -72,16 +72,16 @@ class Steps {
                             keeps ? of_layer(before_, l + 1, rows) : Matrix{}, {});
   }
 
-  void evaluate_loss(ConstLabels chosen, Index first_row, Index rows, double* loss_sum) {
+  void evaluate_loss(ConstLabels order, Index first_row, Index rows, double* loss_sum) {
     const int last = shape_.layer_count;
     const Matrix prediction = of_layer(values_, last, rows), gradient = of_layer(gradients_, last, rows);
     const VectorView<double> sum{loss_sum, 1};
     if (objective_.labels) {
       const Labels labels{labels_.data(), rows};
-      kernels::gather_labels(stream_, data_.labels, chosen, &first_row, labels);
+      kernels::gather_labels(stream_, data_.labels, order, &first_row, labels);
       kernels::softmax_cross_entropy_loss(stream_, prediction, labels, sum, gradient, {});
     } else {
-      kernels::gather_rows(stream_, data_.values, chosen, &first_row, targets_.rows(rows));
+      kernels::gather_rows(stream_, data_.values, order, &first_row, targets_.rows(rows));
       kernels::elementwise_loss(stream_, objective_.loss, prediction, ConstMatrix(targets_.rows(rows)), sum, gradient,
                                 {});
     }
@@ -104,30 +104,30 @@ class Steps {
                              weight(l, gradient_.flat()), bias(l, gradient_.flat()), input_activation, {});
   }
 
-  void step(const MlpMembers& members, Index member) {
-    Index& count = members.steps.data[member];
-    ++count;
+  void step(const MlpMember& member) {
+    ++*member.steps;
     float rate = 0.0f;
-    kernels::schedule_learning_rate(stream_, objective_.schedule, &count, members.learning_rates.data + member, &rate);
+    kernels::schedule_learning_rate(stream_, objective_.schedule, member.steps, member.learning_rate, &rate);
     for (int l = 0; l < shape_.layer_count; ++l) {
-      step(members, member, layer(l).weight, layer(l).outputs * shape_.inputs_of(l), rate);
-      if (layer(l).bias >= 0) step(members, member, layer(l).bias, layer(l).outputs, rate);
+      step(member, layer(l).weight, layer(l).outputs * shape_.inputs_of(l), rate);
+      if (layer(l).bias >= 0) step(member, layer(l).bias, layer(l).outputs, rate);
     }
   }
 
   /// Of one tensor: what lies between them is left alone.
-  void step(const MlpMembers& members, Index member, Index begin, Index size, float rate) {
-    const auto part = [&](Matrix of) {
-      return of.data == nullptr ? Vector{} : Vector{of.row(member).data + begin, size};
-    };
-    const Vector gradient{gradient_.flat().data + begin, size};
+  void step(const MlpMember& member, Index begin, Index size, float rate) {
+    const Vector parameters{member.parameters + begin, size}, gradient{gradient_.flat().data + begin, size};
     if (objective_.descends) {
-      const bool has_buffer = objective_.sgd.momentum != 0.0;
-      kernels::sgd_step(stream_, objective_.sgd, &rate, part(members.parameters), gradient,
-                        has_buffer ? part(members.first_moment) : Vector{});
+      SgdOptions options = objective_.sgd;
+      options.weight_decay = member.weight_decay;
+      const bool has_buffer = options.momentum != 0.0;
+      kernels::sgd_step(stream_, options, &rate, parameters, gradient,
+                        has_buffer ? Vector{member.first_moment + begin, size} : Vector{});
     } else {
-      kernels::adam_step(stream_, objective_.adam, &rate, members.steps.data + member, part(members.parameters),
-                         gradient, part(members.first_moment), part(members.second_moment));
+      AdamOptions options = objective_.adam;
+      options.weight_decay = member.weight_decay;
+      kernels::adam_step(stream_, options, &rate, member.steps, parameters, gradient,
+                         {member.first_moment + begin, size}, {member.second_moment + begin, size});
     }
   }
 
@@ -141,15 +141,33 @@ class Steps {
   Dense gradient_;
 };
 
+/// Where the last tensor ends.
+Index parameter_count(const MlpShape& shape) {
+  Index end = 0;
+  for (int l = 0; l < shape.layer_count; ++l) {
+    const MlpLayer& layer = shape.layers[static_cast<std::size_t>(l)];
+    end = std::max({end, layer.weight + layer.outputs * shape.inputs_of(l), layer.bias + layer.outputs});
+  }
+  return end;
+}
+
 }  // namespace
 
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
-               const MlpMembers& members, Index first_row, Index batch, Index steps) {
-  Steps one(stream, shape, objective, data, batch, members.parameters.columns);
-  const Index end = members.orders.columns;
-  for (Index member = 0; member < members.parameters.rows; ++member) {
-    for (Index first = first_row; first < std::min(end, first_row + steps * batch); first += batch) {
-      one.run(members, member, first, std::min(batch, end - first));
+               VectorView<const MlpMember> members, const MlpSteps& steps) {
+  Steps one(stream, shape, objective, data, steps.batch, parameter_count(shape));
+  std::vector<std::int32_t> drawn(static_cast<std::size_t>(steps.rows));
+  const Index end = std::min(steps.rows, steps.first_row + steps.count * steps.batch);
+  for (Index i = 0; i < members.size; ++i) {
+    const MlpMember& member = members.data[i];
+    ConstLabels order{member.order, steps.rows};
+    if (member.order == nullptr) {
+      const Labels all{drawn.data(), steps.rows};
+      kernels::permutation(stream, member.order_key, &steps.epoch, all);
+      order = all;
+    }
+    for (Index first = steps.first_row; first < end; first += steps.batch) {
+      one.run(member, order, first, std::min(steps.batch, steps.rows - first));
     }
   }
 }

@@ -1,5 +1,7 @@
 #include "kernels/mlp_training.h"
 
+#include "engine/buffer.h"
+#include "kernels/random.h"
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -23,24 +25,26 @@ struct TrainingCase {
   MlpObjective objective = {};
   Index first_row = 0;
   bool bias = true;
+  double weight_decay = 0.0;  ///< Of the first member, twice that of the second, ...
+  bool own_order = true;      ///< Else the permutation of each member's key.
 };
 
-/// Tensors behind each other, with a gap that nobody may touch after each.
-MlpShape shape_of(const TrainingCase& one, Index* parameters) {
+/// Tensors behind each other, with a gap that nobody may touch before and after each.
+MlpShape shape_of(const TrainingCase& one, Index* parameters, Index gap = 1) {
   MlpShape shape;
   shape.inputs = one.inputs;
   std::vector<Index> widths = one.hidden;
   widths.push_back(one.outputs);
-  Index next = 1;
+  Index next = gap;
   for (const Index width : widths) {
     auto& layer = shape.layers[static_cast<std::size_t>(shape.layer_count)];
     layer.outputs = width;
     layer.activation = static_cast<std::size_t>(shape.layer_count) < one.hidden.size() ? one.activation : one.last;
     layer.weight = next;
-    next += width * shape.inputs_of(shape.layer_count) + 1;
+    next += width * shape.inputs_of(shape.layer_count) + gap;
     if (one.bias) {
       layer.bias = next;
-      next += width + 1;
+      next += width + gap;
     }
     ++shape.layer_count;
   }
@@ -81,14 +85,20 @@ void training_case(Parity& run, const TrainingCase& one) {
   const auto sum = run.given(sums, 1, one.members, {}, true);
   const auto order = run.given(orders, one.members, one.rows, {2, 0});
   run.expect_same([=](const Place& at) {
-    kernels::MlpMembers members;
-    members.parameters = at.matrix(theta);
-    if (has_first) members.first_moment = at.matrix(first);
-    if (!descends) members.second_moment = at.matrix(second);
-    members.learning_rates = at.vector(rate);
-    members.steps = at.vector(count);
-    members.loss_sums = at.vector(sum);
-    members.orders = at.matrix(order);
+    std::vector<kernels::MlpMember> members(static_cast<std::size_t>(one.members));
+    for (Index i = 0; i < one.members; ++i) {
+      kernels::MlpMember& member = members[static_cast<std::size_t>(i)];
+      member.parameters = at.matrix(theta).row(i).data;
+      if (has_first) member.first_moment = at.matrix(first).row(i).data;
+      if (!descends) member.second_moment = at.matrix(second).row(i).data;
+      member.learning_rate = at.pointer(rate) + i;
+      member.steps = at.pointer(count) + i;
+      member.loss_sum = at.pointer(sum) + i;
+      member.weight_decay = one.weight_decay * static_cast<double>(i + 1);
+      if (one.own_order) member.order = at.matrix(order).row(i).data;
+      member.order_key = random_key(static_cast<std::uint64_t>(i), RandomStream::permutation);
+    }
+    const Buffer<kernels::MlpMember> on_device(at.stream, std::span<const kernels::MlpMember>(members));
     kernels::MlpData data;
     data.inputs = at.matrix(x);
     if (labelled) {
@@ -96,7 +106,9 @@ void training_case(Parity& run, const TrainingCase& one) {
     } else {
       data.values = at.matrix(values);
     }
-    kernels::train_mlp(at.stream, shape, one.objective, data, members, one.first_row, one.batch, one.steps);
+    kernels::train_mlp(at.stream, shape, one.objective, data, on_device.view(),
+                       {one.rows, 3, one.first_row, one.batch, one.steps});
+    at.stream.synchronize();  // before the members go
   });
 }
 
@@ -165,12 +177,18 @@ std::vector<TrainingCase> training_cases() {
     one.name = one.objective.loss.name();
     cases.push_back(one);
   }
+  TrainingCase drawn = plain;
+  drawn.own_order = false;
+  drawn.members = 3;
+  drawn.name = "orders drawn";
+  cases.push_back(drawn);
   TrainingCase classes = plain;
   classes.objective.labels = true;
   classes.name = "softmax cross-entropy";
   cases.push_back(classes);
   TrainingCase decoupled = plain;
-  decoupled.objective.adam.weight_decay = 0.1;
+  decoupled.weight_decay = 0.1;
+  decoupled.members = 2;
   decoupled.objective.adam.decoupled = true;
   decoupled.objective.schedule = {kernels::Schedule::cosine, 2, 9, 0.1};
   decoupled.name = "AdamW, scheduled";
@@ -178,17 +196,65 @@ std::vector<TrainingCase> training_cases() {
   for (const double momentum : {0.0, 0.9}) {
     TrainingCase descending = plain;
     descending.objective.descends = true;
-    descending.objective.sgd = {momentum, 0.01, momentum != 0.0};
+    descending.objective.sgd = {momentum, 0.0, momentum != 0.0};
+    descending.weight_decay = 0.01;
     descending.name = momentum == 0.0 ? "SGD" : "SGD with momentum";
     cases.push_back(descending);
   }
   return cases;
 }
 
+/// An epoch of a network, 5 steps.
+void compare_training(PyTorchCase& dump, const TrainingCase& one, float rate) {
+  Index parameters = 0;
+  const MlpShape shape = shape_of(one, &parameters, 0);
+  const Matrix theta = dump.matrix("initial");
+  ASSERT_EQ(theta.columns, parameters);
+  const VectorView<double> loss = dump.sum();
+  Buffer<Index> count(dump.stream().device(), 1);
+  count.upload(dump.stream(), 0);
+  kernels::MlpMember member;
+  member.parameters = theta.data;
+  member.first_moment = dump.output(1, parameters, 0.0f).data;
+  member.second_moment = dump.output(1, parameters, 0.0f).data;
+  member.learning_rate = dump.output(1, 1, rate).data;
+  member.steps = count.data();
+  member.loss_sum = loss.data;
+  member.weight_decay = one.weight_decay;
+  member.order = dump.labels("order").data;
+  const Buffer<kernels::MlpMember> members(dump.stream(), std::span<const kernels::MlpMember>(&member, 1));
+  kernels::MlpData data;
+  data.inputs = dump.matrix("x");
+  if (one.objective.labels) {
+    data.labels = dump.labels("target");
+  } else {
+    data.values = dump.matrix("target");
+  }
+  kernels::train_mlp(dump.stream(), shape, one.objective, data, members.view(), {data.inputs.rows, 0, 0, 10, 5});
+  dump.expect("trained", theta);
+  dump.expect("loss", loss);
+  EXPECT_EQ(count.download(dump.stream())[0], 5);
+}
+
+void register_pytorch(Family& family) {
+  TrainingCase one{.name = "", .inputs = 6, .hidden = {18, 11}, .outputs = 4};
+  one.activation = Activation::tanh;
+  one.weight_decay = 0.1;
+  one.objective.adam.decoupled = true;
+  one.objective.adam.epsilon = 1e-5;
+  family.pytorch({"train_mlp"}, "adamw", [one](PyTorchCase& dump) { compare_training(dump, one, 0.01f); });
+  one.activation = Activation::silu;
+  one.weight_decay = 0.01;
+  one.objective.labels = one.objective.descends = true;
+  one.objective.sgd = {0.9, 0.0, true};
+  family.pytorch({"train_mlp"}, "sgd", [one](PyTorchCase& dump) { compare_training(dump, one, 0.05f); });
+}
+
 const Family mlp_training("mlp_training", [](Family& family) {
   for (const TrainingCase& one : training_cases()) {
     family.operation("train_mlp", one.name, [=](Parity& run) { training_case(run, one); });
   }
+  register_pytorch(family);
   family.without(
       {"train_mlp"}, {Aspect::gradient, Aspect::tangent},
       "nothing is differentiated through it; it is compared with the operations whose gradients are checked");
