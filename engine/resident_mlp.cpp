@@ -70,6 +70,8 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
   if (reason->empty()) *reason = find_loss(loss, found.objective_);
   if (reason->empty()) *reason = optimizer.find_resident(found.objective_, found.member_);
   if (!reason->empty()) return std::nullopt;
+  // A member has its own.
+  found.objective_.adam.weight_decay = found.objective_.sgd.weight_decay = 0.0;
   found.chunk_ = kernels::mlp_training_chunk(stream, found.shape_, found.objective_, batch);
   if (found.chunk_ == 0) {
     *reason = "the network does not fit into a block's shared memory";
@@ -95,6 +97,24 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
 void ResidentMlp::run(Stream& stream, Index first_row, Index steps) const {
   kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(), {rows_, 0, first_row, batch_, steps});
   optimizer_->steps_were_taken(stream);
+}
+
+bool ResidentMlp::trains_with(const ResidentMlp& other) const {
+  return shape_ == other.shape_ && objective_ == other.objective_ && data_.inputs.data == other.data_.inputs.data &&
+         rows_ == other.rows_ && batch_ == other.batch_;
+}
+
+kernels::MlpMember ResidentMlp::member_of(RandomKey key, double* loss_sum) const {
+  kernels::MlpMember member = member_;
+  member.order = nullptr;
+  member.order_key = key;
+  member.loss_sum = loss_sum;
+  return member;
+}
+
+void ResidentMlp::run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const {
+  const Index steps = (rows_ + batch_ - 1) / batch_;
+  kernels::train_mlp(stream, shape_, objective_, data_, members, {rows_, epoch, 0, batch_, steps});
 }
 
 Index ResidentMlp::products() const {

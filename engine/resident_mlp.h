@@ -25,6 +25,15 @@ class ResidentMlp {
   /// Steps over batches of the order; see kernels::train_mlp.
   void run(Stream& stream, Index first_row, Index steps) const;
 
+  /// Whether both can train in one launch: the same kind of network and training, on the same data.
+  bool trains_with(const ResidentMlp& other) const;
+  /// An epoch of several that train with each other, in one launch. `members` [members] in device memory: made by
+  /// member_of of each.
+  void run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const;
+  /// What of it is a member of a population: its rows in the order of (key, epoch), its loss added to loss_sum[0].
+  kernels::MlpMember member_of(RandomKey key, double* loss_sum) const;
+  const Optimizer& optimizer() const { return *optimizer_; }
+
   /// Rows of a batch that are in shared memory at a time.
   Index chunk() const { return chunk_; }
   /// Multiplications with weights in one step, forward and backward.

@@ -58,6 +58,12 @@ class TrainingPlan {
   void run_steps(Stream& stream, Index count = 1);
   double finish_epoch(Stream& stream);
 
+  /// What trains it where many steps are one launch; else null.
+  const ResidentMlp* resident() const { return resident_ ? &*resident_ : nullptr; }
+  /// Names the permutations of its epochs.
+  RandomKey permutation_key() const { return permutation_key_; }
+
+  Index rows() const { return data_->rows(); }  ///< Of an epoch.
   Index steps_per_epoch() const { return (data_->rows() + batch_size_ - 1) / batch_size_; }
 
   /// What was chosen, for a person: batches, layers, where data lie, whether steps are recorded and how many launches.

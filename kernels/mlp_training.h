@@ -22,6 +22,8 @@ struct MlpLayer {
   Activation activation = Activation::none;
   Index weight = 0;  ///< Where w [outputs, inputs] begins among the parameters of a network,
   Index bias = -1;   ///< and where b [outputs] does; negative: there is none.
+
+  friend constexpr bool operator==(const MlpLayer&, const MlpLayer&) = default;
 };
 
 /// A stack of linear layers.
@@ -35,6 +37,7 @@ struct MlpShape {
     return layer == 0 ? inputs : layers[static_cast<std::size_t>(layer - 1)].outputs;
   }
   constexpr Index outputs() const { return inputs_of(layer_count); }
+  friend constexpr bool operator==(const MlpShape&, const MlpShape&) = default;
 };
 
 /// What is trained for, and how: the loss (kernels/loss.h) or, with `labels`, softmax cross-entropy
@@ -47,6 +50,8 @@ struct MlpObjective {
   AdamOptions adam;
   SgdOptions sgd;
   Schedule schedule;
+
+  friend constexpr bool operator==(const MlpObjective&, const MlpObjective&) = default;
 };
 
 /// The rows that are trained on: inputs [rows, inputs] and targets, values [rows, outputs] or labels [rows].

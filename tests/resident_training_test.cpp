@@ -9,6 +9,7 @@
 #include "engine/adam.h"
 #include "engine/layers/dropout.h"
 #include "engine/mlp.h"
+#include "engine/population_plan.h"
 #include "engine/rmsprop.h"
 #include "engine/sgd.h"
 #include "engine/training_plan.h"
@@ -55,23 +56,28 @@ struct Wanted {
   std::vector<Index> hidden = {24, 17};
   Activation activation = Activation::tanh;
   LossOptions loss = {};
-  Make optimizer = [](Stream& stream, const Parameters& parameters) {
-    return std::make_unique<Adam>(stream, parameters, Adam::Options{});
+  Make optimizer = [](Stream& on, const Parameters& parameters) {
+    return std::make_unique<Adam>(on, parameters, Adam::Options{});
   };
   Index batch = 32;
   std::vector<std::string> frozen = {};
   bool dropout = false;
+  std::uint64_t seed = 7;
+  Stream* stream = nullptr;            ///< Null: its own,
+  const ResidentData* data = nullptr;  ///< likewise.
 };
 
 struct Training {
   Training(DeviceId device, const Wanted& wanted, Path path)
-      : stream(device),
+      : own_stream(wanted.stream == nullptr ? std::make_unique<Stream>(device) : nullptr),
+        stream(wanted.stream == nullptr ? *own_stream : *wanted.stream),
         network(stream, make_graph(wanted), wanted.frozen),
         data(stream, demonstrations(takes_labels(wanted.loss.kind)), all_rows()) {
-    network.parameters.initialize(stream, 5);
+    network.parameters.initialize(stream, wanted.seed);
     optimizer = wanted.optimizer(stream, network.parameters);
-    plan = std::make_unique<TrainingPlan>(stream, network, input, output, *optimizer, data,
-                                          TrainingPlan::Options{wanted.batch, wanted.loss, 7, path});
+    plan = std::make_unique<TrainingPlan>(stream, network, input, output, *optimizer,
+                                          wanted.data == nullptr ? data : *wanted.data,
+                                          TrainingPlan::Options{wanted.batch, wanted.loss, wanted.seed, path});
   }
 
   Graph make_graph(const Wanted& wanted) {
@@ -98,7 +104,8 @@ struct Training {
     return result;
   }
 
-  Stream stream;
+  std::unique_ptr<Stream> own_stream;
+  Stream& stream;
   Value input, output;
   Network network;
   ResidentData data;
@@ -213,6 +220,60 @@ TEST_P(ResidentTraining, RefusesWhatItCannotDo) {
   LossOptions smoothed(Loss::softmax_cross_entropy);
   smoothed.label_smoothing = 0.1f;
   has(refusal({.loss = smoothed}), "softmax cross-entropy has options");
+}
+
+/// Seeds, learning rates and weight decays.
+Wanted member(int number) {
+  Adam::Options options;
+  options.learning_rate = 1e-3 * (1 + number);
+  options.constants.weight_decay = 0.01 * number;
+  options.constants.decoupled = true;
+  options.common.schedule = {kernels::Schedule::cosine, 2, 30, 0.1};
+  return {.optimizer = maker<Adam>(options), .seed = static_cast<std::uint64_t>(number)};
+}
+
+TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
+  for (const Path path : {Path::resident, Path::recorded}) {
+    Stream stream(device_);
+    const ResidentData data(stream, demonstrations(false), Training::all_rows());
+    std::vector<std::unique_ptr<Training>> trainings;
+    std::vector<TrainingPlan*> plans;
+    for (int i = 0; i < 5; ++i) {
+      Wanted wanted = member(i);
+      wanted.stream = &stream;
+      wanted.data = &data;
+      trainings.push_back(std::make_unique<Training>(device_, wanted, path));
+      plans.push_back(trainings.back()->plan.get());
+    }
+    PopulationPlan population(stream, plans);
+    EXPECT_NE(population.describe().find(path == Path::resident ? "5 networks, an epoch of all in one launch"
+                                                                : "5 networks, one after the other"),
+              std::string::npos)
+        << population.describe();
+    std::vector<double> losses;
+    for (Index epoch = 0; epoch < 3; ++epoch) losses = population.run_epoch(stream, epoch);
+    for (int i = 0; i < 5; ++i) {
+      Training alone(device_, member(i), path);
+      double loss = 0.0;
+      for (Index epoch = 0; epoch < 3; ++epoch) loss = alone.plan->run_epoch(alone.stream, epoch);
+      Training& together = *trainings[static_cast<std::size_t>(i)];
+      EXPECT_EQ(together.weights(), alone.weights()) << "member " << i;
+      EXPECT_EQ(losses[static_cast<std::size_t>(i)], loss) << "member " << i;
+      EXPECT_EQ(together.optimizer->steps(stream), 15);
+      EXPECT_EQ(together.optimizer->learning_rate(stream), alone.optimizer->learning_rate(alone.stream));
+    }
+    EXPECT_NE(trainings[0]->weights(), trainings[1]->weights());
+  }
+}
+
+TEST_P(ResidentTraining, AMixedPopulationTrainsOneAfterTheOther) {
+  Stream stream(device_);
+  Training one(device_, {.stream = &stream}, Path::resident);
+  Training other(device_, {.hidden = {12}, .stream = &stream}, Path::resident);
+  PopulationPlan population(stream, {one.plan.get(), other.plan.get()});
+  EXPECT_NE(population.describe().find("one after the other"), std::string::npos) << population.describe();
+  EXPECT_EQ(population.run_epoch(stream, 0).size(), 2u);
+  EXPECT_THROW(PopulationPlan(stream, {}), Error);
 }
 
 MYNAH_ON_EVERY_DEVICE(ResidentTraining);
