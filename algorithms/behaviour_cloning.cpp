@@ -73,7 +73,7 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
   optimizer_ = std::make_unique<Adam>(stream, policy_.network().parameters, adam);
   plan_ = std::make_unique<TrainingPlan>(
       stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_, training_,
-      TrainingPlan::Options{options.batch_size, loss_, options.seed, true, options.precision});
+      TrainingPlan::Options{options.batch_size, loss_, options.seed, TrainingPlan::Path::automatic, options.precision});
   if (!validation_.empty()) {
     validation_plan_ = std::make_unique<EvaluationPlan>(stream, policy_.network(), policy_.input(), policy_.output(),
                                                         loss_, validation_);

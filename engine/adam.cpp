@@ -12,4 +12,13 @@ void Adam::apply(Stream& stream, const float* learning_rate, const float* gradie
                      first_moment(), second_moment(), gradient_scale);
 }
 
+std::string Adam::find_resident_step(kernels::MlpObjective& objective, kernels::MlpMember& member) const {
+  if (constants_.epsilon == 0.0) return "adam's epsilon is 0";
+  objective.adam = constants_;
+  member.first_moment = first_moment().data;
+  member.second_moment = second_moment().data;
+  member.weight_decay = constants_.weight_decay;
+  return {};
+}
+
 }  // namespace mynah

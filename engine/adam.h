@@ -24,6 +24,7 @@ class Adam final : public Optimizer {
 
  private:
   void apply(Stream& stream, const float* learning_rate, const float* gradient_scale) const override;
+  std::string find_resident_step(kernels::MlpObjective& objective, kernels::MlpMember& member) const override;
 
   kernels::AdamOptions constants_;
 };

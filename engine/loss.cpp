@@ -122,6 +122,11 @@ void check_weights(const LossOptions& loss, ConstVector weights, Index rows, con
 
 }  // namespace
 
+std::optional<kernels::ElementwiseLoss> elementwise_loss_of(const LossOptions& loss) {
+  if (loss.kind == Loss::softmax_cross_entropy || loss.kind == Loss::gaussian_likelihood) return std::nullopt;
+  return elementwise(loss);
+}
+
 std::string loss_name(Loss loss) {
   if (loss == Loss::softmax_cross_entropy) return "softmax_cross_entropy";
   if (loss == Loss::gaussian_likelihood) return "gaussian_likelihood";

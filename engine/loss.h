@@ -41,6 +41,9 @@ struct LossOptions {
 /// "softmax_cross_entropy".
 std::string loss_name(Loss loss);
 
+/// The loss as kernels/loss.h has it; nothing for those of other headers.
+std::optional<kernels::ElementwiseLoss> elementwise_loss_of(const LossOptions& loss);
+
 /// Whether targets are class indices; else they are values.
 inline bool takes_labels(Loss loss) {
   return loss == Loss::softmax_cross_entropy;

@@ -84,6 +84,24 @@ void Optimizer::step(Stream& stream) const {
   }
 }
 
+std::string Optimizer::find_resident(kernels::MlpObjective& objective, kernels::MlpMember& member) const {
+  if (norm_.size() > 0) return "gradients are clipped by their norm";
+  if (ema_.size() > 0) return "an average of the weights is kept";
+  objective.schedule = options_.schedule;
+  member.learning_rate = base_rate_.data();
+  member.steps = steps_.data();
+  return find_resident_step(objective, member);
+}
+
+std::string Optimizer::find_resident_step(kernels::MlpObjective&, kernels::MlpMember&) const {
+  return "the optimizer is " + name();
+}
+
+void Optimizer::steps_were_taken(Stream& stream) const {
+  if (scheduled_rate_.size() == 0) return;
+  kernels::schedule_learning_rate(stream, options_.schedule, steps_.data(), base_rate_.data(), scheduled_rate_.data());
+}
+
 void Optimizer::set_learning_rate(Stream& stream, double learning_rate) {
   base_rate_.upload(stream, static_cast<float>(learning_rate));
 }

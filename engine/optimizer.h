@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/parameters.h"
+#include "kernels/mlp_training.h"
 #include "kernels/schedule.h"
 
 namespace mynah {
@@ -47,6 +48,11 @@ class Optimizer {
 
   const Parameters& parameters() const { return *parameters_; }
 
+  /// For kernels::train_mlp, which takes the steps itself: its objective gets this optimizer's options, its member this
+  /// optimizer's state. Returns the reason where it cannot; else nothing. steps_were_taken() is to be called after it.
+  std::string find_resident(kernels::MlpObjective& objective, kernels::MlpMember& member) const;
+  void steps_were_taken(Stream& stream) const;
+
   /// The average of the trained values, laid out as Parameters::trained(); empty without ema_decay. The first step
   /// copies the values. It is undefined before.
   Vector ema() const { return ema_.view(); }
@@ -71,6 +77,10 @@ class Optimizer {
   /// Applies the gradient, multiplied by *gradient_scale (null: 1), at the rate *learning_rate; the step is counted
   /// already.
   virtual void apply(Stream& stream, const float* learning_rate, const float* gradient_scale) const = 0;
+
+  /// The part of find_resident() that differs: constants and state vectors. By default: the optimizer is not one of
+  /// those that train_mlp knows.
+  virtual std::string find_resident_step(kernels::MlpObjective& objective, kernels::MlpMember& member) const;
 
   Vector state(std::size_t number) const { return states_.at(number).values.view(); }
 

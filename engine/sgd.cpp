@@ -25,4 +25,12 @@ void Sgd::apply(Stream& stream, const float* learning_rate, const float* gradien
                     constants_.momentum == 0.0 ? Vector{} : state(0), gradient_scale);
 }
 
+std::string Sgd::find_resident_step(kernels::MlpObjective& objective, kernels::MlpMember& member) const {
+  objective.descends = true;
+  objective.sgd = constants_;
+  if (constants_.momentum != 0.0) member.first_moment = state(0).data;
+  member.weight_decay = constants_.weight_decay;
+  return {};
+}
+
 }  // namespace mynah

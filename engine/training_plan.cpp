@@ -1,5 +1,7 @@
 #include "engine/training_plan.h"
 
+#include <algorithm>
+
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/gather.h"
@@ -30,7 +32,6 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
       loss_(options.loss),
       batch_size_(std::min(options.batch_size, data.rows())),
       permutation_key_(random_key(options.seed, RandomStream::permutation)),
-      record_(options.record && kernels::Recording::supported(stream)),
       order_(stream.device(), data.rows()),
       epoch_(stream.device(), 1),
       position_(stream.device(), 1),
@@ -50,6 +51,7 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   if (&optimizer.parameters() != &network.parameters) {
     throw Error(Error::Cause::internal, "training plan", "the optimizer was made for another network's parameters");
   }
+  choose_path(stream, output, options);
   Execution::Options execution;
   execution.rows = batch_size_;
   execution.gradients = true;
@@ -61,6 +63,38 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   if (const Index rest = data.rows() % batch_size_; rest != 0) {
     execution.rows = rest;
     rest_ = std::make_unique<Batch>(stream, network, output, data, execution);
+  }
+}
+
+namespace {
+
+/// A block has a multiprocessor for itself alone, of a hundred: from about so many products a step on, launches that
+/// use the whole device are faster. An estimate: at a third of a multiprocessor's arithmetic it is 20 microseconds,
+/// what the launches of a step cost.
+constexpr Index most_resident_products = 1'500'000;
+
+}  // namespace
+
+void TrainingPlan::choose_path(Stream& stream, Value output, const Options& options) {
+  const bool cuda = kernels::Recording::supported(stream);
+  record_ = cuda && options.path != Path::direct;
+  if (options.path == Path::direct || options.path == Path::recorded) return;
+  if (options.precision == kernels::Precision::float32) {
+    resident_ = ResidentMlp::find(stream, *network_, input_, output, *optimizer_, *data_, loss_, batch_size_,
+                                  order_.view(), loss_sum_.view(), &not_resident_);
+  } else {
+    not_resident_ = "products are in reduced precision";
+  }
+  if (options.path == Path::resident) {
+    if (resident_) return;
+    throw input_error("training", "cannot be resident: " + not_resident_, "take another path, such as automatic");
+  }
+  if (resident_ && !cuda) {
+    resident_.reset();
+    not_resident_ = "the CPU has no launches to save";
+  } else if (resident_ && resident_->products() > most_resident_products) {
+    resident_.reset();
+    not_resident_ = "a step is enough work for the whole device";
   }
 }
 
@@ -92,6 +126,18 @@ void TrainingPlan::queue_step(Stream& stream, const Batch& batch) const {
   kernels::advance(stream, position_.data(), execution.rows());
 }
 
+void TrainingPlan::run_steps(Stream& stream, Index count) {
+  const Index rows_left = data_->rows() - row_;
+  const Index steps = std::min(count, (rows_left + batch_size_ - 1) / batch_size_);
+  if (!resident_) {
+    for (Index step = 0; step < steps; ++step) run_step(stream);
+    return;
+  }
+  if (steps == 0) return;
+  resident_->run(stream, row_, steps);
+  row_ += std::min(steps * batch_size_, rows_left);
+}
+
 void TrainingPlan::run_step(Stream& stream) {
   Batch& batch = row_ + batch_size_ <= data_->rows() ? *full_ : *rest_;
   row_ += batch.execution.rows();
@@ -121,19 +167,23 @@ double TrainingPlan::finish_epoch(Stream& stream) {
 
 double TrainingPlan::run_epoch(Stream& stream, Index epoch) {
   begin_epoch(stream, epoch);
-  while (row_ < data_->rows()) run_step(stream);
+  run_steps(stream, steps_per_epoch());
   return finish_epoch(stream);
 }
 
 std::string TrainingPlan::describe() const {
   std::string text = std::to_string(steps_per_epoch()) + " steps an epoch: batches of " + std::to_string(batch_size_);
   if (rest_ != nullptr) text += ", the last of " + std::to_string(rest_->execution.rows());
-  text += "; data resident on the device (" + std::to_string(data_->rows()) +
-          " rows); linear layers fused with bias and activation; " +
-          std::to_string(full_->execution.fused_activation_count()) +
+  text += "; data resident on the device (" + std::to_string(data_->rows()) + " rows); ";
+  if (resident_) {
+    return text + "an epoch in one launch, the network resident in a block's shared memory, " +
+           std::to_string(resident_->chunk()) + " rows at a time";
+  }
+  text += "linear layers fused with bias and activation; " + std::to_string(full_->execution.fused_activation_count()) +
           " activation derivatives fused into the layer behind; ";
   text += record_ ? "steps recorded and replayed" : "operations called directly";
   if (full_->recording.ready()) text += " (" + std::to_string(full_->recording.launches()) + " launches a step)";
+  if (!not_resident_.empty()) text += "; not resident: " + not_resident_;
   return text;
 }
 

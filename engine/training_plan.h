@@ -6,6 +6,7 @@
 #include "engine/execution.h"
 #include "engine/optimizer.h"
 #include "engine/resident_data.h"
+#include "engine/resident_mlp.h"
 #include "kernels/philox.h"
 #include "kernels/recording.h"
 
@@ -18,13 +19,24 @@ namespace mynah {
 /// applies the optimizer. What changes from step to step (position in the epoch, step number, learning rate) lives in
 /// device memory, so on CUDA the second step of each batch size is recorded and all later ones are replays of it; on
 /// the CPU the operations are called directly. After the first epoch no step allocates.
+///
+/// A small perceptron is trained resident on CUDA: a single launch takes it through a whole epoch, see
+/// kernels/mlp_training.h. Weights then agree with those of single operations but for the rounding of sums.
 class TrainingPlan {
  public:
+  /// How steps run.
+  enum class Path {
+    automatic,  ///< What is estimated to be the fastest.
+    direct,     ///< Operations called one by one.
+    recorded,   ///< On CUDA: a step is recorded and replayed; on the CPU as direct.
+    resident,   ///< Many steps in one launch, where the network and its training allow it.
+  };
+
   struct Options {
     Index batch_size = 32;
     LossOptions loss = {};   ///< mse by default.
     std::uint64_t seed = 0;  ///< Of the permutations, and of the layers' random numbers.
-    bool record = true;      ///< On CUDA: replay a recording instead of launching one by one.
+    Path path = Path::automatic;
     kernels::Precision precision = kernels::Precision::float32;  ///< Of the products; weights stay float32.
   };
 
@@ -40,11 +52,18 @@ class TrainingPlan {
   /// the mean loss over the epoch, each batch with the weights it met. Waits for the stream.
   double run_epoch(Stream& stream, Index epoch);
 
-  /// The parts of run_epoch, for those who measure or mix: order of the rows and position 0; one step.
+  /// The parts of run_epoch, for those who measure or mix: order of the rows and position 0; steps, one if not said
+  /// otherwise, at most to the end of the epoch.
   void begin_epoch(Stream& stream, Index epoch);
-  void run_step(Stream& stream);
+  void run_steps(Stream& stream, Index count = 1);
   double finish_epoch(Stream& stream);
 
+  /// What trains it where many steps are one launch; else null.
+  const ResidentMlp* resident() const { return resident_ ? &*resident_ : nullptr; }
+  /// Names the permutations of its epochs.
+  RandomKey permutation_key() const { return permutation_key_; }
+
+  Index rows() const { return data_->rows(); }  ///< Of an epoch.
   Index steps_per_epoch() const { return (data_->rows() + batch_size_ - 1) / batch_size_; }
 
   /// What was chosen, for a person: batches, layers, where data lie, whether steps are recorded and how many launches.
@@ -64,6 +83,8 @@ class TrainingPlan {
     kernels::Recording recording;
   };
 
+  void choose_path(Stream& stream, Value output, const Options& options);
+  void run_step(Stream& stream);
   void queue_step(Stream& stream, const Batch& batch) const;
 
   Network* network_;
@@ -74,8 +95,10 @@ class TrainingPlan {
   LossOptions loss_;
   Index batch_size_;
   RandomKey permutation_key_;
-  bool record_;
-  Index row_ = 0;  ///< Host's copy of position_.
+  bool record_ = false;
+  std::optional<ResidentMlp> resident_;
+  std::string not_resident_;  ///< Why.
+  Index row_ = 0;             ///< Host's copy of position_.
   Buffer<std::int32_t> order_;
   Buffer<Index> epoch_;
   Buffer<Index> position_;

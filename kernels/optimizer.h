@@ -20,6 +20,8 @@ struct AdamOptions {
   double epsilon = 1e-8;      ///< Added to sqrt(v̂), as PyTorch does.
   double weight_decay = 0.0;  ///< 0: none.
   bool decoupled = false;     ///< true: AdamW (Loshchilov and Hutter 2019); false: L2 added to the gradient.
+
+  friend constexpr bool operator==(const AdamOptions&, const AdamOptions&) = default;
 };
 
 /// One step of Adam (Kingma and Ba 2015, algorithm 1); t = step[0] >= 1, η = learning_rate[0]:
@@ -39,6 +41,8 @@ struct SgdOptions {
   double momentum = 0.0;
   double weight_decay = 0.0;  ///< L2, added to the gradient.
   bool nesterov = false;      ///< Sutskever et al. 2013; needs momentum.
+
+  friend constexpr bool operator==(const SgdOptions&, const SgdOptions&) = default;
 };
 
 /// One step of gradient descent with momentum (Polyak 1964); η = learning_rate[0], λ = weight_decay, μ = momentum:

@@ -25,6 +25,8 @@ struct Schedule {
 
   /// Whether the factor is 1 at every step.
   constexpr bool is_constant() const { return kind == constant && warmup_steps == 0; }
+
+  friend constexpr bool operator==(const Schedule&, const Schedule&) = default;
 };
 
 /// learning_rate[0] = base_rate[0] times the schedule's factor at s = step[0] - 1: step counts from 1, as in adam_step.

@@ -45,12 +45,13 @@ Demonstrations toy_data() {
 
 /// A small network, its data and its plan on one device.
 struct Training {
-  Training(DeviceId device, const Make& make, bool record = true, const std::vector<std::string>& frozen = {})
+  Training(DeviceId device, const Make& make, TrainingPlan::Path path = TrainingPlan::Path::automatic,
+           const std::vector<std::string>& frozen = {})
       : stream(device), network(stream, make_graph(), frozen), data(stream, toy_data(), all_rows()) {
     network.parameters.initialize(stream, 5);
     optimizer = make(stream, network.parameters);
     plan = std::make_unique<TrainingPlan>(stream, network, input, output, *optimizer, data,
-                                          TrainingPlan::Options{32, Loss::mse, 7, record});
+                                          TrainingPlan::Options{32, Loss::mse, 7, path});
   }
 
   Graph make_graph() {
@@ -145,7 +146,7 @@ TEST_P(TrainingOptimizer, AResumedTrainingEqualsTheUninterruptedOne) {
 TEST_P(TrainingOptimizer, ARecordedStepEqualsOneCalledDirectly) {
   for (const auto& [name, make] : optimizers()) {
     SCOPED_TRACE(name);
-    Training recorded(device_, make), direct(device_, make, false);
+    Training recorded(device_, make, TrainingPlan::Path::recorded), direct(device_, make, TrainingPlan::Path::direct);
     recorded.run(0, 5);
     direct.run(0, 5);
     EXPECT_EQ(recorded.weights(), direct.weights());
@@ -172,7 +173,7 @@ TEST_P(TrainingOptimizer, ClippingBoundsAStep) {
   Training training(device_, maker<Sgd>({1.0, {}, {0.01, {}, 0.0}}));
   const auto before = training.weights();
   training.plan->begin_epoch(training.stream, 0);
-  training.plan->run_step(training.stream);
+  training.plan->run_steps(training.stream);
   const auto after = training.weights();
   double squares = 0.0;
   for (std::size_t i = 0; i < after.size(); ++i) squares += std::pow(static_cast<double>(after[i] - before[i]), 2);
@@ -184,10 +185,10 @@ TEST_P(TrainingOptimizer, TheAverageBeginsWithTheFirstStepAndCanChangePlaces) {
   Training training(device_, maker<Sgd>({0.1, {}, {0.0, {}, 0.75}}));
   EXPECT_THROW(training.optimizer->swap_ema(training.stream), Error);
   training.plan->begin_epoch(training.stream, 0);
-  training.plan->run_step(training.stream);
+  training.plan->run_steps(training.stream);
   const auto first = training.weights();
   EXPECT_EQ(training.averages(), first);
-  training.plan->run_step(training.stream);
+  training.plan->run_steps(training.stream);
   const auto second = training.weights();
   const auto average = training.averages();
   for (std::size_t i = 0; i < first.size(); ++i) {
@@ -202,7 +203,7 @@ TEST_P(TrainingOptimizer, TheAverageBeginsWithTheFirstStepAndCanChangePlaces) {
 
 TEST_P(TrainingOptimizer, ANetworkOfWhichNothingIsTrainedIsRefused) {
   try {
-    Training training(device_, maker<Adam>({}), true, {"*"});
+    Training training(device_, maker<Adam>({}), TrainingPlan::Path::automatic, {"*"});
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_EQ(error.cause(), Error::Cause::input);

@@ -113,7 +113,7 @@ std::vector<double> time_training(const Request& request, DeviceId device) {
   Index step = 0;
   return measure(request.seconds, 1, [&] {
     if (step++ % plan.steps_per_epoch() == 0) plan.begin_epoch(policy.stream(), step);
-    plan.run_step(policy.stream());
+    plan.run_steps(policy.stream());
     if (device.backend == Backend::cuda) policy.stream().synchronize();
   });
 }

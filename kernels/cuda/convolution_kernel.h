@@ -102,15 +102,14 @@ struct WeightLoader {
   const GatherAxis &vertical, &horizontal;
   const float* weights;
 
-  __device__ __forceinline__ Pack<4> four(Index e, Index first_k, Index end_k) const {
+  __device__ __forceinline__ Pack<4> four(Index e, int k, int end_k) const {
     Pack<4> held{{0.0f, 0.0f, 0.0f, 0.0f}};
-    const int k = static_cast<int>(first_k), depth = static_cast<int>(end_k);
-    if (e >= arguments.target_channels || k >= depth) return held;
+    if (e >= arguments.target_channels || k >= end_k) return held;
     const float* row = weights + e * arguments.target_weights;
     Position3 tap = position_of(k, vertical.taps, horizontal.taps);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      if (k + i >= depth) continue;
+      if (k + i >= end_k) continue;
       const int u = vertical.first_tap + tap.row * vertical.tap_step;
       const int v = horizontal.first_tap + tap.column * horizontal.tap_step;
       held.value[i] = row[tap.outer * arguments.source_weights + u * arguments.horizontal.kernel + v];
@@ -120,42 +119,41 @@ struct WeightLoader {
   }
 };
 
-/// What each tap meets, [(source channel, tap), place]. A thread has four places all along, which it takes apart once;
-/// neighbouring threads have neighbouring places, which neighbour each other in the image.
+/// A place of the image written, as the loader of what is read needs it.
+struct __align__(16) Place {
+  int image;        ///< Its number; -1: no such place.
+  int row, column;  ///< Of the image read, what tap 0 meets there.
+};
+
+__device__ __forceinline__ Place place_at(const GatherAxis& vertical, const GatherAxis& horizontal, int number, int n) {
+  if (number >= n) return {-1, 0, 0};
+  const Position3 at = position_of(number, vertical.places, horizontal.places);
+  return {at.outer, vertical.scale * at.row + vertical.base, horizontal.scale * at.column + horizontal.base};
+}
+
+/// What each tap meets, [(source channel, tap), place]. Places are taken apart once for all k; they lie in shared
+/// memory, since a large tile leaves no registers for them. Neighbouring threads have neighbouring places, which
+/// neighbour each other in the image.
 struct PlaceLoader {
   static constexpr bool along_k = false;
   const GatherAxis &vertical, &horizontal;
   const Images& source;
-  int image[4];  ///< Its number; -1: no such place.
-  int h[4], v[4];
+  const Place* places;  ///< Of the tile,
+  int first;            ///< which begins with this one.
 
-  /// first: the first of the thread's places, of n.
-  __device__ __forceinline__ PlaceLoader(const Images& images, const GatherAxis& down, const GatherAxis& across,
-                                         int first, int n)
-      : vertical(down), horizontal(across), source(images) {
-    Position3 place = position_of(first, vertical.places, horizontal.places);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      image[i] = first + i < n ? place.outer : -1;
-      h[i] = vertical.scale * place.row + vertical.base;
-      v[i] = horizontal.scale * place.column + horizontal.base;
-      advance(place, vertical.places, horizontal.places);
-    }
-  }
-  __device__ __forceinline__ Pack<4> four(Index, Index k, Index end_k) const {
+  __device__ __forceinline__ Pack<4> four(Index e, int k, int end_k) const {
     Pack<4> held{{0.0f, 0.0f, 0.0f, 0.0f}};
     if (k >= end_k) return held;
-    const Position3 tap = position_of(static_cast<int>(k), vertical.taps, horizontal.taps);
+    const Position3 tap = position_of(k, vertical.taps, horizontal.taps);
     const int down = vertical.step * tap.row, across = horizontal.step * tap.column;
+    const Place* four = places + (static_cast<int>(e) - first);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const int row = h[i] + down, column = v[i] + across;
-      if (image[i] < 0 || row < 0 || row >= vertical.source || column < 0 || column >= horizontal.source) {
-        continue;
-      }
-      held.value[i] =
-          source
-              .data[image[i] * source.stride + (Index{tap.outer} * vertical.source + row) * horizontal.source + column];
+      const Place place = four[i];
+      const int row = place.row + down, column = place.column + across;
+      if (place.image < 0 || row < 0 || row >= vertical.source || column < 0 || column >= horizontal.source) continue;
+      held.value[i] = source.data[place.image * source.stride +
+                                  (Index{tap.outer} * vertical.source + row) * horizontal.source + column];
     }
     return held;
   }
@@ -187,13 +185,17 @@ __global__ void __launch_bounds__(Block::threads, 2) convolution_kernel(Convolut
   const int first_m = static_cast<int>(blockIdx.x) / arguments.tiles_n * Block::tile_m;
   const int first_n = static_cast<int>(blockIdx.x) % arguments.tiles_n * Block::tile_n;
   if (first_n >= n) return;  // the whole block: phases differ by a row or column of places
+  __shared__ Place places[Block::tile_n];
+  for (int i = static_cast<int>(threadIdx.x); i < Block::tile_n; i += Block::threads) {
+    places[i] = place_at(vertical, horizontal, first_n + i, n);
+  }
+  __syncthreads();
   Images source = arguments.source;
   source.data += Index{group} * arguments.source_columns;
   Block block;
   block.template multiply<false>(
       WeightLoader{arguments, vertical, horizontal, arguments.weights + group * arguments.group_weights},
-      PlaceLoader(source, vertical, horizontal, first_n + Block::MoverB::place_e(0), n),
-      TileRange{first_m, first_n, 0, depth});
+      PlaceLoader{vertical, horizontal, source, places, first_n}, TileRange{first_m, first_n, 0, depth});
   const int height = arguments.transposed ? arguments.vertical.in : arguments.vertical.out;
   const int width = arguments.transposed ? arguments.horizontal.in : arguments.horizontal.out;
   // Neighbours in a tile are neighbours in memory, or one stride apart.
@@ -236,16 +238,15 @@ struct GradientLoader {
   const WeightGradientArguments& arguments;
   int group;
 
-  __device__ __forceinline__ Pack<4> four(Index e, Index first_k, Index end_k) const {
+  __device__ __forceinline__ Pack<4> four(Index e, int k, int end_k) const {
     Pack<4> held{{0.0f, 0.0f, 0.0f, 0.0f}};
-    const int k = static_cast<int>(first_k), end = static_cast<int>(end_k);
-    if (e >= arguments.outputs || k >= end) return held;
+    if (e >= arguments.outputs || k >= end_k) return held;
     const int height = arguments.vertical.out, width = arguments.horizontal.out;
     const float* channel = arguments.dy.data + (Index{group} * arguments.outputs + e) * (height * width);
     Position3 at = position_of(k, height, width);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      if (k + i < end) held.value[i] = channel[at.outer * arguments.dy.stride + at.row * width + at.column];
+      if (k + i < end_k) held.value[i] = channel[at.outer * arguments.dy.stride + at.row * width + at.column];
       advance(at, height, width);
     }
     return held;
@@ -258,12 +259,11 @@ struct TapLoader {
   const WeightGradientArguments& arguments;
   int group;
 
-  __device__ __forceinline__ Pack<4> four(Index e, Index first_k, Index end_k) const {
+  __device__ __forceinline__ Pack<4> four(Index e, int k, int end_k) const {
     Pack<4> held{{0.0f, 0.0f, 0.0f, 0.0f}};
     const ConvolutionAxis &vertical = arguments.vertical, &horizontal = arguments.horizontal;
-    const int k = static_cast<int>(first_k), end = static_cast<int>(end_k);
     const Position3 tap = position_of(static_cast<int>(e), vertical.kernel, horizontal.kernel);
-    if (tap.outer >= arguments.inputs || k >= end) return held;
+    if (tap.outer >= arguments.inputs || k >= end_k) return held;
     const int down = tap.row * vertical.dilation - vertical.padding;
     const int across = tap.column * horizontal.dilation - horizontal.padding;
     const float* x = arguments.x.data + Index{group} * arguments.in_columns;
@@ -271,7 +271,7 @@ struct TapLoader {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int h = at.row * vertical.stride + down, v = at.column * horizontal.stride + across;
-      if (k + i < end && h >= 0 && h < vertical.in && v >= 0 && v < horizontal.in) {
+      if (k + i < end_k && h >= 0 && h < vertical.in && v >= 0 && v < horizontal.in) {
         held.value[i] = x[at.outer * arguments.x.stride + (Index{tap.outer} * vertical.in + h) * horizontal.in + v];
       }
       advance(at, vertical.out, horizontal.out);

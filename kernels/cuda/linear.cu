@@ -1,5 +1,7 @@
 #include "kernels/linear.h"
 
+#include <limits>
+
 #include "kernels/cuda/block_reduce.h"
 #include "kernels/cuda/linear_mma.h"
 #include "kernels/cuda/map.h"
@@ -89,6 +91,8 @@ void add_parts(Stream& stream, const char* operation, const LinearArguments& arg
 /// The launch common to the three products. packs: both operands may be read four floats at a time.
 template <LinearProduct product>
 void multiply(Stream& stream, const char* operation, Precision precision, LinearArguments arguments, bool packs) {
+  require(arguments.depth < std::numeric_limits<int>::max() - deepest_mma_tile, operation,
+          "a sum of fewer than two thousand million products");
   const LinearChoice choice = choose_linear(product, arguments.a.extent, arguments.b.extent, arguments.depth);
   if (choice.kernel == LinearKernel::dot) return launch_dots(stream, operation, precision, arguments, packs);
   const bool strict = precision == Precision::float32;

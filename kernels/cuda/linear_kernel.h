@@ -67,7 +67,7 @@ template <bool along_k_, bool packs>
 struct MatrixLoader {
   static constexpr bool along_k = along_k_;
   const Operand& operand;
-  __device__ __forceinline__ Pack<4> four(Index e, Index k, Index end_k) const {
+  __device__ __forceinline__ Pack<4> four(Index e, int k, int end_k) const {
     return fetch<along_k, packs>(operand, e, k, end_k);
   }
 };
@@ -132,9 +132,9 @@ __device__ __forceinline__ TileRange tile_range(const LinearArguments& arguments
   TileRange range{};
   range.first_m = blockIdx.x / arguments.tiles_n * tile_m;
   range.first_n = blockIdx.x % arguments.tiles_n * tile_n;
-  range.first_k = blockIdx.y * arguments.part_depth;
+  range.first_k = static_cast<int>(blockIdx.y * arguments.part_depth);
   const Index end_k = range.first_k + arguments.part_depth;
-  range.end_k = end_k < arguments.depth ? end_k : arguments.depth;
+  range.end_k = static_cast<int>(end_k < arguments.depth ? end_k : arguments.depth);
   return range;
 }
 

@@ -65,12 +65,12 @@ struct MmaMover {
     const int id = static_cast<int>(threadIdx.x) + i * Shape::threads;
     return Loader::along_k ? 4 * (id % (Shape::words / 4)) : id / (extent / 4);
   }
-  __device__ __forceinline__ void take(const Loader& loader, Index first_e, Index first_k, Index end_k) {
+  __device__ __forceinline__ void take(const Loader& loader, Index first_e, int first_k, int end_k) {
 #pragma unroll
     for (int i = 0; i < count; ++i) {
 #pragma unroll
       for (int j = 0; j < factors; ++j) {
-        const Index k = first_k + place_word(i) * factors + (Loader::along_k ? 4 * j : j);
+        const int k = first_k + place_word(i) * factors + (Loader::along_k ? 4 * j : j);
         held[i][j] = loader.four(first_e + place_e(i), k, end_k);
       }
     }
@@ -125,7 +125,7 @@ struct MmaSums {
 
   /// Adds the product of two tiles, of which words from `words` on are zero.
   template <class LayoutA, class LayoutB>
-  __device__ __forceinline__ void add_tile(const std::uint32_t* a_tile, const std::uint32_t* b_tile, Index words) {
+  __device__ __forceinline__ void add_tile(const std::uint32_t* a_tile, const std::uint32_t* b_tile, int words) {
 #pragma unroll
     for (int step = 0; step < Shape::words; step += mma_words) {
       if (step >= words) break;  // the whole block
@@ -210,19 +210,19 @@ struct MmaBlock {
     a.take(a_loader, range.first_m, range.first_k, range.end_k);
     b.take(b_loader, range.first_n, range.first_k, range.end_k);
     int buffer = 0;  // 0 or buffer_size: where the tiles lie
-    for (Index k = range.first_k; k < range.end_k; k += Shape::words * factors) {
+    for (int k = range.first_k; k < range.end_k; k += Shape::words * factors) {
       std::uint32_t* const a_tile = dynamic_shared<std::uint32_t>() + buffer;
       std::uint32_t* const b_tile = a_tile + LayoutA::size;
       a.put(a_tile);
       b.put(b_tile);
       if constexpr (with_row_sums) a.add_over_k(row_sums);
       __syncthreads();
-      const Index next_k = k + Shape::words * factors;
+      const int next_k = k + Shape::words * factors;
       if (next_k < range.end_k) {
         a.take(a_loader, range.first_m, next_k, range.end_k);
         b.take(b_loader, range.first_n, next_k, range.end_k);
       }
-      const Index words = (range.end_k - k + factors - 1) / factors;
+      const int words = (range.end_k - k + factors - 1) / factors;
       sums.template add_tile<LayoutA, LayoutB>(a_tile, b_tile, words);
       buffer = buffer_size - buffer;
     }

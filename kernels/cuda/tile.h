@@ -12,7 +12,7 @@ namespace mynah::kernels::cuda {
 ///
 ///   static constexpr bool along_k                       neighbours in memory are neighbours along k, else along e,
 ///                                                       which is m for A and n for B
-///   Pack<4> four(Index e, Index k, Index end_k) const   elements (e, k ... k + 3), or (e ... e + 3, k); zero outside
+///   Pack<4> four(Index e, int k, int end_k) const       elements (e, k ... k + 3), or (e ... e + 3, k); zero outside
 ///                                                       of the operand, and from end_k on
 ///
 /// and the work by its *block*, TileBlock here, MmaBlock (mma_tile.h) on tensor cores. All threads of a block call
@@ -25,7 +25,8 @@ namespace mynah::kernels::cuda {
 
 /// Where a block's tile of C begins, and over which part of k it sums.
 struct TileRange {
-  Index first_m, first_n, first_k, end_k;
+  Index first_m, first_n;
+  int first_k, end_k;  ///< In 32 bits: a large tile has no registers to spare.
 };
 
 /// What a block computes, and with how many threads. A thread keeps thread_m x thread_n sums in registers.
@@ -69,7 +70,7 @@ struct TileMover {
     const int id = static_cast<int>(threadIdx.x) + i * Shape::threads;
     return Loader::along_k ? 4 * (id % (Shape::tile_k / 4)) : id / (extent / 4);
   }
-  __device__ __forceinline__ void take(const Loader& loader, Index first_e, Index first_k, Index end_k) {
+  __device__ __forceinline__ void take(const Loader& loader, Index first_e, int first_k, int end_k) {
 #pragma unroll
     for (int i = 0; i < count; ++i) held[i] = loader.four(first_e + place_e(i), first_k + place_k(i), end_k);
   }
@@ -135,13 +136,13 @@ struct TileBlock {
     a.take(a_loader, range.first_m, range.first_k, range.end_k);
     b.take(b_loader, range.first_n, range.first_k, range.end_k);
     int buffer = 0;  // 0 or size: where the tiles lie
-    for (Index k = range.first_k; k < range.end_k; k += tile_k) {
+    for (int k = range.first_k; k < range.end_k; k += tile_k) {
       const auto a_tile = reinterpret_cast<RowsA>(dynamic_shared<float>() + buffer);
       const auto b_tile = reinterpret_cast<RowsB>(dynamic_shared<float>() + buffer + size_a);
       a.put(a_tile);
       b.put(b_tile);
       __syncthreads();
-      const Index next_k = k + tile_k;
+      const int next_k = k + tile_k;
       if (next_k < range.end_k) {
         a.take(a_loader, range.first_m, next_k, range.end_k);
         b.take(b_loader, range.first_n, next_k, range.end_k);

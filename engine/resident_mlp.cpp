@@ -1,0 +1,128 @@
+#include "engine/resident_mlp.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/layers/linear.h"
+
+namespace mynah {
+namespace {
+
+/// The linear layers from `input` to `output`, in order; empty where there is anything else.
+std::vector<Value> linear_chain(const Network& network, Value input, Value output) {
+  std::vector<Value> chain;
+  for (Value at = output; at != input;) {
+    const Graph::Node& node = network.graph.node(at);
+    const bool is_linear = dynamic_cast<const Linear*>(node.layer.get()) != nullptr;
+    if (!is_linear || !network.graph.owns_tensors(static_cast<std::size_t>(at.index))) return {};
+    chain.push_back(at);
+    at = node.inputs[0];
+  }
+  std::reverse(chain.begin(), chain.end());
+  return chain;
+}
+
+/// Where a tensor begins among the trained values; -1: it is not one of them.
+Index place_of(const Parameters& parameters, const TensorView& tensor) {
+  const Vector trained = parameters.trained();
+  return tensor.data < trained.data || tensor.data >= trained.data + trained.size ? -1 : tensor.data - trained.data;
+}
+
+/// The reason why not; empty if it is done.
+std::string find_shape(const Network& network, Value input, Value output, kernels::MlpShape& shape) {
+  const std::vector<Value> chain = linear_chain(network, input, output);
+  if (chain.empty()) return "the network is more than linear layers one behind the other";
+  if (chain.size() > kernels::MlpShape::most_layers) return "the network has more than 8 layers";
+  shape.inputs = network.graph.columns(input);
+  Index found = 0;
+  for (const Value value : chain) {
+    kernels::MlpLayer& layer = shape.layers[static_cast<std::size_t>(shape.layer_count++)];
+    const std::vector<TensorView> tensors = network.parameters.views(value);
+    layer.outputs = network.graph.columns(value);
+    layer.activation = network.graph.node(value).layer->output_activation();
+    layer.weight = place_of(network.parameters, tensors[0]);
+    layer.bias = place_of(network.parameters, tensors[1]);
+    if (layer.weight < 0 || layer.bias < 0) return "some tensors are frozen";
+    for (const TensorView& tensor : tensors) found += tensor.rows * tensor.columns;
+  }
+  return found == network.parameters.trained_count() ? "" : "other tensors are trained beside these layers";
+}
+
+std::string find_loss(const LossOptions& loss, kernels::MlpObjective& objective) {
+  if (loss.kind == Loss::softmax_cross_entropy) {
+    objective.labels = true;
+    const bool plain = loss.class_weights.empty() && loss.label_smoothing == 0.0f && !loss.ignored_label;
+    return plain ? "" : "softmax cross-entropy has options";
+  }
+  const auto elementwise = elementwise_loss_of(loss);
+  if (elementwise) objective.loss = *elementwise;
+  return elementwise ? "" : "the loss is " + loss_name(loss.kind);
+}
+
+}  // namespace
+
+std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& network, Value input, Value output,
+                                             const Optimizer& optimizer, const ResidentData& data,
+                                             const LossOptions& loss, Index batch, ConstLabels order,
+                                             VectorView<double> loss_sum, std::string* reason) {
+  ResidentMlp found;
+  *reason = find_shape(network, input, output, found.shape_);
+  if (reason->empty()) *reason = find_loss(loss, found.objective_);
+  if (reason->empty()) *reason = optimizer.find_resident(found.objective_, found.member_);
+  if (!reason->empty()) return std::nullopt;
+  // A member has its own.
+  found.objective_.adam.weight_decay = found.objective_.sgd.weight_decay = 0.0;
+  found.chunk_ = kernels::mlp_training_chunk(stream, found.shape_, found.objective_, batch);
+  if (found.chunk_ == 0) {
+    *reason = "the network does not fit into a block's shared memory";
+    return std::nullopt;
+  }
+  found.member_.parameters = network.parameters.trained().data;
+  found.member_.loss_sum = loss_sum.data;
+  found.member_.order = order.data;
+  found.on_device_ = Buffer<kernels::MlpMember>(stream.device(), 1);
+  found.on_device_.upload(stream, found.member_);
+  found.data_.inputs = data.inputs();
+  if (found.objective_.labels) {
+    found.data_.labels = data.labels();
+  } else {
+    found.data_.values = data.values();
+  }
+  found.optimizer_ = &optimizer;
+  found.rows_ = order.size;
+  found.batch_ = batch;
+  return found;
+}
+
+void ResidentMlp::run(Stream& stream, Index first_row, Index steps) const {
+  kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(), {rows_, 0, first_row, batch_, steps});
+  optimizer_->steps_were_taken(stream);
+}
+
+bool ResidentMlp::trains_with(const ResidentMlp& other) const {
+  return shape_ == other.shape_ && objective_ == other.objective_ && data_.inputs.data == other.data_.inputs.data &&
+         rows_ == other.rows_ && batch_ == other.batch_;
+}
+
+kernels::MlpMember ResidentMlp::member_of(RandomKey key, double* loss_sum) const {
+  kernels::MlpMember member = member_;
+  member.order = nullptr;
+  member.order_key = key;
+  member.loss_sum = loss_sum;
+  return member;
+}
+
+void ResidentMlp::run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const {
+  const Index steps = (rows_ + batch_ - 1) / batch_;
+  kernels::train_mlp(stream, shape_, objective_, data_, members, {rows_, epoch, 0, batch_, steps});
+}
+
+Index ResidentMlp::products() const {
+  Index weights = 0;
+  for (int l = 0; l < shape_.layer_count; ++l) {
+    weights += shape_.inputs_of(l) * shape_.inputs_of(l + 1) * (l == 0 ? 2 : 3);  // x has no gradient
+  }
+  return weights * batch_;
+}
+
+}  // namespace mynah

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/buffer.h"
+#include "engine/network.h"
+#include "engine/optimizer.h"
+#include "engine/resident_data.h"
+#include "kernels/mlp_training.h"
+
+namespace mynah {
+
+/// A network and its training as kernels::train_mlp takes them: many steps in one launch, with the network in a block's
+/// shared memory. It is for linear layers one behind the other, all of them trained, with Adam or SGD.
+class ResidentMlp {
+ public:
+  /// Empty where the training is of another kind, or the network too large; *reason then tells why. Everything passed
+  /// by reference must outlive it and keep its place. order [rows], loss_sum [1].
+  static std::optional<ResidentMlp> find(Stream& stream, const Network& network, Value input, Value output,
+                                         const Optimizer& optimizer, const ResidentData& data, const LossOptions& loss,
+                                         Index batch, ConstLabels order, VectorView<double> loss_sum,
+                                         std::string* reason);
+
+  /// Steps over batches of the order; see kernels::train_mlp.
+  void run(Stream& stream, Index first_row, Index steps) const;
+
+  /// Whether both can train in one launch: the same kind of network and training, on the same data.
+  bool trains_with(const ResidentMlp& other) const;
+  /// An epoch of several that train with each other, in one launch. `members` [members] in device memory: made by
+  /// member_of of each.
+  void run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const;
+  /// What of it is a member of a population: its rows in the order of (key, epoch), its loss added to loss_sum[0].
+  kernels::MlpMember member_of(RandomKey key, double* loss_sum) const;
+  const Optimizer& optimizer() const { return *optimizer_; }
+
+  /// Rows of a batch that are in shared memory at a time.
+  Index chunk() const { return chunk_; }
+  /// Multiplications with weights in one step, forward and backward.
+  Index products() const;
+
+ private:
+  kernels::MlpShape shape_;
+  kernels::MlpObjective objective_;
+  kernels::MlpData data_;
+  kernels::MlpMember member_;
+  Buffer<kernels::MlpMember> on_device_;
+  const Optimizer* optimizer_ = nullptr;
+  Index rows_ = 0;
+  Index batch_ = 0;
+  Index chunk_ = 0;
+};
+
+}  // namespace mynah

@@ -1,0 +1,45 @@
+#include "kernels/mlp_training.h"
+
+namespace mynah::kernels {
+namespace {
+
+constexpr const char* operation = "train_mlp";
+
+void check_shape(const MlpShape& shape) {
+  require(shape.inputs >= 1, operation, "at least one input");
+  require(shape.layer_count >= 1 && shape.layer_count <= MlpShape::most_layers, operation, "1 to 8 layers");
+  for (int l = 0; l < shape.layer_count; ++l) {
+    const MlpLayer& layer = shape.layers[static_cast<std::size_t>(l)];
+    require(layer.outputs >= 1 && layer.weight >= 0, operation,
+            "layers with outputs, and weights among the parameters");
+  }
+}
+
+}  // namespace
+
+void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
+               VectorView<const MlpMember> members, const MlpSteps& steps) {
+  check_shape(shape);
+  require(data.inputs.columns == shape.inputs, operation, "inputs [rows, inputs]");
+  require(objective.labels ? data.labels.size == data.inputs.rows
+                           : data.values.rows == data.inputs.rows && data.values.columns == shape.outputs(),
+          operation, "labels [rows], or values [rows, outputs]");
+  require(steps.batch >= 1 && steps.count >= 0 && steps.first_row >= 0, operation,
+          "a batch of at least 1, and nothing negative");
+  if (steps.count == 0 || members.empty()) return;
+  require(steps.first_row + (steps.count - 1) * steps.batch < steps.rows, operation,
+          "steps that begin within the epoch");
+  if (stream.backend() == Backend::cuda) {
+    return MYNAH_ON_CUDA(train_mlp, stream, shape, objective, data, members, steps);
+  }
+  eigen::train_mlp(stream, shape, objective, data, members, steps);
+}
+
+Index mlp_training_chunk(Stream& stream, const MlpShape& shape, const MlpObjective& objective, Index batch) {
+  check_shape(shape);
+  require(batch >= 1, "mlp_training_chunk", "a batch of at least 1");
+  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(mlp_training_chunk, stream, shape, objective, batch);
+  return batch;
+}
+
+}  // namespace mynah::kernels
