@@ -7,10 +7,8 @@
 namespace mynah::kernels::eigen::vectorized {
 namespace {
 
-/// The weights of a group at their points take no more floats than this; nor than the other, if they are to stay in the
-/// last-level cache.
-constexpr Size most_point_weights = Size{1} << 23;
-constexpr Size cached_point_weights = Size{1} << 22;
+/// The weights of a group at their points take no more floats than this, so that they stay in the last-level cache.
+constexpr Size most_point_weights = Size{1} << 22;
 
 bool has_winograd(const ConvolutionSizes& s) {
   const Size down = divided_up(s.kernel_height, s.stride_height), across = divided_up(s.kernel_width, s.stride_width);
@@ -26,7 +24,7 @@ bool uses_winograd(const ConvolutionSizes& s) {
   const Size in = Side::in(s, t).row_size(), out = Side::out(s, t).row_size();
   const Size weights = t.down.most_points() * t.across.most_points() * in * out;
   if (weights > most_point_weights) return false;
-  const Size of_weights = weights > cached_point_weights ? 10 : 3, of_tiles = 7;
+  constexpr Size of_weights = 3, of_tiles = 7;
   const Size time = s.images * t.points() * (in * out + of_tiles * (in + out)) + of_weights * weights;
   return 5 * time < 4 * s.images * places_of(s) * depth_of(s) * s.outputs;
 }
