@@ -5,6 +5,7 @@
 #include "kernels/elementwise.h"
 #include "tests/operations/convolution_cases.h"
 #include "tests/operations/registry.h"
+#include "tests/operations/rivals/rivals.h"
 
 namespace mynah::tests {
 namespace {
@@ -33,6 +34,16 @@ void product_case(Parity& run, const ConvolutionCase& shape, bool transposed, co
   const auto b = run.input(1, !shape.bias ? 0 : transposed ? g.in_channels : g.out_channels, shape.layout);
   const auto y = wanted.add ? run.changed(shape.rows, to, shape.layout) : run.output(shape.rows, to, shape.layout);
   const auto z = wanted.z ? run.output(shape.rows, to, shape.layout) : Tensor<float>{};
+  run.rival({"cuDNN",
+             [=](const Place& at) {
+               const auto operation = transposed ? cudnn::convolution_transposed : cudnn::convolution_forward;
+               return operation(at.stream, g, at.matrix(x), at.matrix(w), at.matrix(y), Precision::float32);
+             },
+             [=](const Place& at) {
+               const auto operation =
+                   transposed ? kernels::convolution_transposed<float> : kernels::convolution_forward<float>;
+               operation(at.stream, g, at.matrix(x), at.matrix(w), {}, Activation::none, at.matrix(y), {}, {});
+             }});
   run.expect_same([=](const Place& at) {
     const auto operation = transposed ? kernels::convolution_transposed<float> : kernels::convolution_forward<float>;
     operation(at.stream, g, at.matrix(x), at.matrix(w), at.vector(b), wanted.activation, at.matrix(y),
@@ -46,9 +57,16 @@ void weight_gradient_case(Parity& run, const ConvolutionCase& shape) {
   const auto x = run.input(shape.rows, g.in_columns(), shape.layout);
   const auto dy = run.input(shape.rows, g.out_columns(), shape.layout);
   const auto dw = run.changed(g.out_channels, g.depth(), shape.layout);
-  run.expect_same([=](const Place& at) {
+  const auto ours = [=](const Place& at) {
     kernels::convolution_weight_gradient(at.stream, g, at.matrix(x), at.matrix(dy), at.matrix(dw));
-  });
+  };
+  run.rival({"cuDNN",
+             [=](const Place& at) {
+               return cudnn::convolution_weight_gradient(at.stream, g, at.matrix(x), at.matrix(dy), at.matrix(dw),
+                                                         Precision::float32);
+             },
+             ours});
+  run.expect_same(ours);
 }
 
 void register_products(Family& family) {
