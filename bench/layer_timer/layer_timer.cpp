@@ -5,9 +5,8 @@
 // its place, backward to the tensors and to the input; all through an Execution. A sample of a loss is value and
 // gradient.
 
-#include <stdexcept>
-
 #include "bench/layer_timer/timed_layers.h"
+#include "bench/timer_program.h"
 #include "bench/timing.h"
 #include "engine/device.h"
 #include "engine/execution.h"
@@ -20,47 +19,10 @@ namespace {
 using namespace mynah;
 
 struct Request {
-  std::string layer = "linear:in=256,out=256,activation=relu";
-  Index batch = 32;
-  double seconds = 1.0;
-  int core = -1;
-  std::string device = "cpu";
-  bench::Clock clock = bench::Clock::wall;
+  Index batch;
+  double seconds;
+  bench::Clock clock;
 };
-
-constexpr const char* usage =
-    "mynah_layer_timer [--layer KIND:NAME=VALUE,...] [--batch 32] [--seconds 1] [--core N] [--device cpu]\n"
-    "                  [--processor-time]\n"
-    "Prints {\"median_us\": .., \"best_us\": .., \"rounds\": ..}: microseconds of one forward and backward pass.\n"
-    "--core pins the thread; --processor-time counts what the process computes, not what passes.\n"
-    "For example: --layer linear:in=256,out=256,activation=gelu\n"
-    "             --layer softmax_cross_entropy:classes=10\n";
-
-Request parse(int count, char** arguments) {
-  Request request;
-  for (int i = 1; i < count; ++i) {
-    const std::string name = arguments[i];
-    if (name == "--processor-time") {
-      request.clock = bench::Clock::processor;
-      continue;
-    }
-    if (name == "--help" || i + 1 >= count) throw std::invalid_argument(name);
-    const std::string value = arguments[++i];
-    if (name == "--layer")
-      request.layer = value;
-    else if (name == "--batch")
-      request.batch = std::stoll(value);
-    else if (name == "--seconds")
-      request.seconds = std::stod(value);
-    else if (name == "--core")
-      request.core = std::stoi(value);
-    else if (name == "--device")
-      request.device = value;
-    else
-      throw std::invalid_argument(name);
-  }
-  return request;
-}
 
 /// Standard normal, dense [rows, columns].
 class RandomMatrix {
@@ -136,19 +98,19 @@ std::vector<double> time_softmax_cross_entropy(const Request& request, bench::La
 }  // namespace
 
 int main(int count, char** arguments) {
-  try {
-    const Request request = parse(count, arguments);
-    bench::pin(request.core);
-    Stream stream(choose_device(request.device));
-    bench::LayerSpec spec(request.layer);
-    bench::print_line(spec.kind() == "softmax_cross_entropy" ? time_softmax_cross_entropy(request, spec, stream)
-                                                             : time_layer(request, spec, stream));
-    return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "mynah_layer_timer: %s\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "mynah_layer_timer: bad option '%s'\n%s", error.what(), usage);
-    return 2;
-  }
+  bench::TimerProgram program("mynah_layer_timer", "Times a forward and a backward pass of one layer, or a loss.");
+  std::string layer = "linear:in=256,out=256,activation=relu";
+  bool processor_time = false;
+  program.options().add_option(
+      "--layer", layer,
+      "KIND:NAME=VALUE,..., such as linear:in=256,out=256,activation=gelu and softmax_cross_entropy:classes=10");
+  program.options().add_flag("--processor-time", processor_time, "count what the process computes, not what passes");
+  return program.run(count, arguments, [&] {
+    const Request request{program.batch, program.seconds,
+                          processor_time ? bench::Clock::processor : bench::Clock::wall};
+    Stream stream(choose_device(program.device));
+    bench::LayerSpec spec(layer);
+    return spec.kind() == "softmax_cross_entropy" ? time_softmax_cross_entropy(request, spec, stream)
+                                                  : time_layer(request, spec, stream);
+  });
 }
