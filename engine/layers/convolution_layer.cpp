@@ -1,4 +1,4 @@
-#include "engine/layers/convolution_passes.h"
+#include "engine/layers/convolution_layer.h"
 
 #include "engine/activation_operand.h"
 #include "kernels/elementwise.h"
@@ -9,10 +9,23 @@ namespace mynah {
 using kernels::Activation;
 using kernels::ProductOptions;
 
-std::vector<TensorSpec> ConvolutionPasses::tensors(Initialization initialization) const {
+Index ConvolutionLayer::output_columns(std::span<const Index> inputs) const {
+  const std::string place = kind_ + " layer";
+  if (inputs.size() != 1) throw input_error(place, "takes one input, got " + std::to_string(inputs.size()));
+  const Index expected = options_.in_channels * options_.in_height * options_.in_width;
+  if (inputs[0] == expected) return image_size();
+  throw input_error(place,
+                    "takes images of " + std::to_string(options_.in_channels) + " x " +
+                        std::to_string(options_.in_height) + " x " + std::to_string(options_.in_width) + " = " +
+                        std::to_string(expected) + " columns, got " + std::to_string(inputs[0]) + " columns",
+                    "make channels, height and width those of the layer before");
+}
+
+std::vector<TensorSpec> ConvolutionLayer::tensors(std::span<const Index>) const {
   // torch takes the weight's extents behind the first for the fan-in of both: [out, in / groups, kh, kw] and, of the
   // transposed, [in, out / groups, kh, kw].
   const Index fan_in = geometry_.depth(), fan_out = geometry_.group_outputs() * geometry_.taps();
+  const Initialization initialization = options_.initialization;
   const bool as_torch = initialization == Initialization::kaiming_uniform;
   std::vector<TensorSpec> specs{
       {"weight",
@@ -20,24 +33,25 @@ std::vector<TensorSpec> ConvolutionPasses::tensors(Initialization initialization
        initialization,
        fan_in,
        fan_out}};
-  if (bias_) {
-    specs.push_back({"bias", {output_channels()}, as_torch ? initialization : Initialization::zeros, fan_in, fan_out});
+  if (options_.bias) {
+    specs.push_back(
+        {"bias", {options_.out_channels}, as_torch ? initialization : Initialization::zeros, fan_in, fan_out});
   }
   return specs;
 }
 
-Index ConvolutionPasses::saved_size(Index rows) const {
-  return activation_operand_size(activation_, rows, output_columns());
+Index ConvolutionLayer::saved_size(Index rows, std::span<const Index>) const {
+  return activation_operand_size(options_.activation, rows, image_size());
 }
 
-Index ConvolutionPasses::tangent_saved_size(Index rows) const {
-  return activation_ == Activation::none ? 0 : rows * output_columns();
+Index ConvolutionLayer::tangent_saved_size(Index rows, std::span<const Index>) const {
+  return options_.activation == Activation::none ? 0 : rows * image_size();
 }
 
 template <class Scalar>
-void ConvolutionPasses::apply(Stream& stream, bool transposed, MatrixView<const Scalar> x, MatrixView<const Scalar> w,
-                              VectorView<const Scalar> b, Activation activation, MatrixView<Scalar> y,
-                              MatrixView<Scalar> z, ProductOptions options) const {
+void ConvolutionLayer::apply(Stream& stream, bool transposed, MatrixView<const Scalar> x, MatrixView<const Scalar> w,
+                             VectorView<const Scalar> b, Activation activation, MatrixView<Scalar> y,
+                             MatrixView<Scalar> z, ProductOptions options) const {
   if (transposed) {
     kernels::convolution_transposed<Scalar>(stream, geometry_, x, w, b, activation, y, z, options);
   } else {
@@ -46,32 +60,33 @@ void ConvolutionPasses::apply(Stream& stream, bool transposed, MatrixView<const 
 }
 
 template <class Scalar>
-void ConvolutionPasses::add_weight_gradient(Stream& stream, MatrixView<const Scalar> x, MatrixView<const Scalar> dz,
-                                            TensorViewOf<Scalar> dw, ProductOptions options) const {
+void ConvolutionLayer::add_weight_gradient(Stream& stream, MatrixView<const Scalar> x, MatrixView<const Scalar> dz,
+                                           TensorViewOf<Scalar> dw, ProductOptions options) const {
   if (dw.data == nullptr) return;
   kernels::convolution_weight_gradient<Scalar>(stream, geometry_, transposed_ ? dz : x, transposed_ ? x : dz,
                                                weights(dw), options);
 }
 
 template <class Scalar>
-void ConvolutionPasses::add_bias_gradient(Stream& stream, MatrixView<const Scalar> dz,
-                                          std::span<const TensorViewOf<Scalar>> gradients) const {
+void ConvolutionLayer::add_bias_gradient(Stream& stream, MatrixView<const Scalar> dz,
+                                         std::span<const TensorViewOf<Scalar>> gradients) const {
   const VectorView<Scalar> db = bias_of(gradients);
   if (db.data != nullptr) kernels::channel_bias_backward<Scalar>(stream, dz, db);
 }
 
 template <class Scalar>
-void ConvolutionPasses::forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const {
-  apply<Scalar>(stream, transposed_, pass.inputs[0], weights(pass.tensors[0]), bias_of(pass.tensors), activation_,
-                pass.output, kept_before_activation(activation_, pass), {pass.settings.precision});
+void ConvolutionLayer::run_forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const {
+  apply<Scalar>(stream, transposed_, pass.inputs[0], weights(pass.tensors[0]), bias_of(pass.tensors),
+                options_.activation, pass.output, kept_before_activation(options_.activation, pass),
+                {pass.settings.precision});
 }
 
 template <class Scalar>
-void ConvolutionPasses::backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const {
+void ConvolutionLayer::run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const {
   const MatrixView<Scalar> dz = pass.output_gradient;
-  if (activation_ != Activation::none && !pass.output_gradient_is_before_activation) {
-    kernels::activation_backward<Scalar>(stream, activation_,
-                                         activation_operand<Scalar>(activation_, pass.output, pass.saved), dz, dz);
+  if (options_.activation != Activation::none && !pass.output_gradient_is_before_activation) {
+    kernels::activation_backward<Scalar>(
+        stream, options_.activation, activation_operand<Scalar>(options_.activation, pass.output, pass.saved), dz, dz);
   }
   const ProductOptions options{pass.settings.precision};
   if (pass.input_gradients[0].data != nullptr) {
@@ -83,9 +98,9 @@ void ConvolutionPasses::backward(Stream& stream, const BackwardPassOf<Scalar>& p
 }
 
 template <class Scalar>
-void ConvolutionPasses::tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const {
+void ConvolutionLayer::run_tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const {
   // ż is kept apart where the activation hides it: f' may be 0.
-  const bool plain = activation_ == Activation::none;
+  const bool plain = options_.activation == Activation::none;
   const MatrixView<Scalar> dz =
       plain ? pass.output_tangent
             : MatrixView<Scalar>{pass.tangent_saved.data, pass.output_tangent.rows, pass.output_tangent.columns};
@@ -107,17 +122,18 @@ void ConvolutionPasses::tangent(Stream& stream, const TangentPassOf<Scalar>& pas
     if (!db.empty()) kernels::channel_bias_forward<Scalar>(stream, db, dz);
   }
   if (plain) return;
-  kernels::activation_backward<Scalar>(
-      stream, activation_, activation_operand<Scalar>(activation_, pass.output, pass.saved), dz, pass.output_tangent);
+  kernels::activation_backward<Scalar>(stream, options_.activation,
+                                       activation_operand<Scalar>(options_.activation, pass.output, pass.saved), dz,
+                                       pass.output_tangent);
 }
 
 template <class Scalar>
-void ConvolutionPasses::tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const {
+void ConvolutionLayer::run_tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const {
   const MatrixView<Scalar> of_z = pass.output_gradient;
   const MatrixView<Scalar> of_dz = pass.output_tangent_gradient;
-  if (activation_ != Activation::none) {
+  if (options_.activation != Activation::none) {
     kernels::activation_tangent_backward<Scalar>(
-        stream, activation_, activation_operand<Scalar>(activation_, pass.output, pass.saved),
+        stream, options_.activation, activation_operand<Scalar>(options_.activation, pass.output, pass.saved),
         MatrixView<const Scalar>{pass.tangent_saved.data, of_z.rows, of_z.columns}, of_z, of_dz);
   }
   const ProductOptions first{pass.settings.precision}, second{pass.settings.precision, true};
@@ -138,50 +154,42 @@ void ConvolutionPasses::tangent_backward(Stream& stream, const TangentBackwardPa
   add_bias_gradient<Scalar>(stream, of_z, pass.tensor_gradients);
 }
 
-void check_convolution_options(const std::string& kind, const kernels::ConvolutionGeometry& g) {
+kernels::ConvolutionGeometry geometry_without_extents(const std::string& kind, const ConvolutionOptions& options) {
   const std::string place = kind + " layer";
-  const auto text = [](Index height, Index width) { return std::to_string(height) + " x " + std::to_string(width); };
+  const auto text = [](const Extent2d& extent) {
+    return std::to_string(extent.height) + " x " + std::to_string(extent.width);
+  };
+  const auto at_least = [](const Extent2d& extent, Index least) {
+    return extent.height >= least && extent.width >= least;
+  };
   const auto refuse = [&](bool holds, const std::string& problem, const std::string& remedy) {
     if (!holds) throw input_error(place, problem, remedy);
   };
-  refuse(g.in_channels > 0 && g.out_channels > 0,
-         "has channels " + std::to_string(g.in_channels) + " and " + std::to_string(g.out_channels),
+  refuse(options.in_channels > 0 && options.out_channels > 0,
+         "has channels " + std::to_string(options.in_channels) + " and " + std::to_string(options.out_channels),
          "give it at least 1 on both ends");
-  refuse(g.groups > 0, "has " + std::to_string(g.groups) + " groups", "give it at least 1");
-  refuse(g.in_channels % g.groups == 0 && g.out_channels % g.groups == 0,
-         "has " + std::to_string(g.groups) + " groups, which do not divide its " + std::to_string(g.in_channels) +
-             " and " + std::to_string(g.out_channels) + " channels",
+  refuse(options.groups > 0, "has " + std::to_string(options.groups) + " groups", "give it at least 1");
+  refuse(options.in_channels % options.groups == 0 && options.out_channels % options.groups == 0,
+         "has " + std::to_string(options.groups) + " groups, which do not divide its " +
+             std::to_string(options.in_channels) + " and " + std::to_string(options.out_channels) + " channels",
          "take a number of groups that divides both");
-  refuse(g.kernel_height > 0 && g.kernel_width > 0, "has a kernel of " + text(g.kernel_height, g.kernel_width),
-         "give it at least 1 x 1");
-  refuse(g.stride_height > 0 && g.stride_width > 0, "has a stride of " + text(g.stride_height, g.stride_width),
-         "give it at least 1");
-  refuse(g.dilation_height > 0 && g.dilation_width > 0,
-         "has a dilation of " + text(g.dilation_height, g.dilation_width), "give it at least 1");
-  refuse(g.padding_height >= 0 && g.padding_width >= 0, "has a padding of " + text(g.padding_height, g.padding_width),
-         "give it 0 or more");
+  refuse(at_least(options.kernel, 1), "has a kernel of " + text(options.kernel), "give it at least 1 x 1");
+  refuse(at_least(options.stride, 1), "has a stride of " + text(options.stride), "give it at least 1");
+  refuse(at_least(options.dilation, 1), "has a dilation of " + text(options.dilation), "give it at least 1");
+  refuse(at_least(options.padding, 0), "has a padding of " + text(options.padding), "give it 0 or more");
+  kernels::ConvolutionGeometry geometry;
+  geometry.kernel_height = options.kernel.height;
+  geometry.kernel_width = options.kernel.width;
+  geometry.stride_height = options.stride.height;
+  geometry.stride_width = options.stride.width;
+  geometry.padding_height = options.padding.height;
+  geometry.padding_width = options.padding.width;
+  geometry.dilation_height = options.dilation.height;
+  geometry.dilation_width = options.dilation.width;
+  geometry.groups = options.groups;
+  return geometry;
 }
 
-void check_image_columns(const std::string& kind, std::span<const Index> inputs, Index channels, Index height,
-                         Index width) {
-  const std::string place = kind + " layer";
-  if (inputs.size() != 1) throw input_error(place, "takes one input, got " + std::to_string(inputs.size()));
-  const Index expected = channels * height * width;
-  if (inputs[0] == expected) return;
-  throw input_error(place,
-                    "takes images of " + std::to_string(channels) + " x " + std::to_string(height) + " x " +
-                        std::to_string(width) + " = " + std::to_string(expected) + " columns, got " +
-                        std::to_string(inputs[0]) + " columns",
-                    "make channels, height and width those of the layer before");
-}
-
-#define MYNAH_CONVOLUTION_PASSES(Scalar)                                                   \
-  template void ConvolutionPasses::forward(Stream&, const ForwardPassOf<Scalar>&) const;   \
-  template void ConvolutionPasses::backward(Stream&, const BackwardPassOf<Scalar>&) const; \
-  template void ConvolutionPasses::tangent(Stream&, const TangentPassOf<Scalar>&) const;   \
-  template void ConvolutionPasses::tangent_backward(Stream&, const TangentBackwardPassOf<Scalar>&) const;
-MYNAH_CONVOLUTION_PASSES(float)
-MYNAH_CONVOLUTION_PASSES(double)
-#undef MYNAH_CONVOLUTION_PASSES
+MYNAH_LAYER(ConvolutionLayer)
 
 }  // namespace mynah

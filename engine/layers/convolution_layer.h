@@ -6,7 +6,21 @@
 
 namespace mynah {
 
-/// What Conv2d and ConvTranspose2d have in common. Both are y = activation(z), z = A(w) x + b, with A linear in w, x in
+/// What Conv2d and ConvTranspose2d have in common, as torch.nn.Conv2d and torch.nn.ConvTranspose2d have it.
+struct ConvolutionOptions {
+  Index in_channels = 0, in_height = 0, in_width = 0;  ///< of the images that go in
+  Index out_channels = 0;
+  Extent2d kernel = 3;
+  Extent2d stride = 1;
+  Extent2d padding = 0;
+  Extent2d dilation = 1;  ///< Between the taps of the kernel.
+  Index groups = 1;       ///< Channels in so many groups, of which each goes out by itself.
+  bool bias = true;
+  kernels::Activation activation = kernels::Activation::none;
+  Initialization initialization = Initialization::kaiming_uniform;  ///< As torch does it.
+};
+
+/// What Conv2d and ConvTranspose2d are: both are y = activation(z), z = A(w) x + b, with A linear in w, x in
 /// one and Aᵀ in the other: a convolution and its transpose. So, with W(x, g) the gradient of <g, A(w) x> by w,
 ///
 ///   backward    dz = dy ⊙ activation'(z)     dx = Aᵀ(w) dz     dw = W(x, dz)     db = Σ_{rows, places} dz
@@ -15,33 +29,28 @@ namespace mynah {
 ///               dL/dw = W(x, dL/dz) + W(ẋ, dL/dż)     dL/db = Σ_{rows, places} dL/dz
 ///
 /// dL/dz and dL/dż being those of kernels::activation_tangent_backward.
-class ConvolutionPasses {
+class ConvolutionLayer : public LayerOf<ConvolutionLayer> {
  public:
+  Index out_height() const { return transposed_ ? geometry_.in_height : geometry_.out_height; }
+  Index out_width() const { return transposed_ ? geometry_.in_width : geometry_.out_width; }
+
+  std::string kind() const override { return kind_; }
+  Index output_columns(std::span<const Index> inputs) const override;
+  std::vector<TensorSpec> tensors(std::span<const Index> inputs) const override;
+  Index saved_size(Index rows, std::span<const Index> inputs) const override;
+  Index tangent_saved_size(Index rows, std::span<const Index> inputs) const override;
+  kernels::Activation output_activation() const override { return options_.activation; }
+
+  MYNAH_LAYER_PASSES
+
+ protected:
   /// transposed: from geometry's `out` to its `in`.
-  ConvolutionPasses(const kernels::ConvolutionGeometry& geometry, bool transposed, bool bias,
-                    kernels::Activation activation)
-      : geometry_(geometry), transposed_(transposed), bias_(bias), activation_(activation) {}
-
-  Index input_columns() const { return transposed_ ? geometry_.out_columns() : geometry_.in_columns(); }
-  Index output_columns() const { return transposed_ ? geometry_.in_columns() : geometry_.out_columns(); }
-  Index output_channels() const { return transposed_ ? geometry_.in_channels : geometry_.out_channels; }
-  kernels::Activation activation() const { return activation_; }
-
-  /// Weight and, where there is one, bias, in the shapes and with the initial values of torch.
-  std::vector<TensorSpec> tensors(Initialization initialization) const;
-  Index saved_size(Index rows) const;
-  Index tangent_saved_size(Index rows) const;
-
-  template <class Scalar>
-  void forward(Stream& stream, const ForwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void backward(Stream& stream, const BackwardPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void tangent(Stream& stream, const TangentPassOf<Scalar>& pass) const;
-  template <class Scalar>
-  void tangent_backward(Stream& stream, const TangentBackwardPassOf<Scalar>& pass) const;
+  ConvolutionLayer(std::string kind, const ConvolutionOptions& options, const kernels::ConvolutionGeometry& geometry,
+                   bool transposed)
+      : kind_(std::move(kind)), options_(options), geometry_(geometry), transposed_(transposed) {}
 
  private:
+  Index image_size() const { return transposed_ ? geometry_.in_columns() : geometry_.out_columns(); }
   /// y = activation(A(w) x + b) and, with exchanged ends, dx = Aᵀ(w) dz.
   template <class Scalar>
   void apply(Stream& stream, bool transposed, MatrixView<const Scalar> x, MatrixView<const Scalar> w,
@@ -58,7 +67,7 @@ class ConvolutionPasses {
   /// The bias among the tensors, or nothing.
   template <class Scalar>
   VectorView<Scalar> bias_of(std::span<const TensorViewOf<Scalar>> tensors) const {
-    return bias_ ? tensors[1].vector() : VectorView<Scalar>{};
+    return options_.bias ? tensors[1].vector() : VectorView<Scalar>{};
   }
   /// A tensor's values in the shape the operations know, [geometry.out_channels, depth].
   template <class Scalar>
@@ -66,16 +75,14 @@ class ConvolutionPasses {
     return {tensor.data, geometry_.out_channels, geometry_.depth()};
   }
 
+  std::string kind_;
+  ConvolutionOptions options_;
   kernels::ConvolutionGeometry geometry_;
-  bool transposed_, bias_;
-  kernels::Activation activation_;
+  bool transposed_;
 };
 
-/// Throws input_error for options of the layer `kind` that no convolution has.
-void check_convolution_options(const std::string& kind, const kernels::ConvolutionGeometry& geometry);
-
-/// Throws input_error unless there is one input, of images [channels, height, width].
-void check_image_columns(const std::string& kind, std::span<const Index> inputs, Index channels, Index height,
-                         Index width);
+/// What the options say of kernel, stride, padding, dilation and groups. Throws input_error for options of the layer
+/// `kind` that no convolution has.
+kernels::ConvolutionGeometry geometry_without_extents(const std::string& kind, const ConvolutionOptions& options);
 
 }  // namespace mynah
