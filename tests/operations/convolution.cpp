@@ -4,6 +4,7 @@
 #include "engine/layers/conv_transpose2d.h"
 #include "kernels/elementwise.h"
 #include "tests/operations/convolution_cases.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 #include "tests/operations/rivals/rivals.h"
 
@@ -182,19 +183,27 @@ Options small_options(Index groups, Activation activation) {
 }
 
 template <class Layer, class Options>
+LayerCase layer_case(Index rows, const Options& options) {
+  LayerCase one;
+  one.layer = std::make_shared<Layer>(options);
+  one.rows = rows;
+  one.input_columns = {options.in_channels * options.in_height * options.in_width};
+  one.padding = rows % 2;
+  return one;
+}
+
+template <class Layer, class Options>
 void register_gradients(Family& family, const std::string& layer_name) {
   const auto add = [&](Index rows, const Options& options, const std::string& name) {
     family.gradient({layer_name, "convolution_forward", "convolution_transposed", "convolution_weight_gradient",
                      "channel_bias_backward"},
-                    layer_name + " " + std::to_string(rows) + " " + name, [=] {
-                      LayerCase one;
-                      one.layer = std::make_shared<Layer>(options);
-                      one.rows = rows;
-                      one.input_columns = {options.in_channels * options.in_height * options.in_width};
-                      one.padding = rows % 2;
-                      return differentiable(one);
-                    });
+                    layer_name + " " + std::to_string(rows) + " " + name,
+                    [=] { return differentiable(layer_case<Layer>(rows, options)); });
   };
+  for (const Activation activation : {Activation::none, Activation::gelu}) {
+    family.check(Aspect::tangent, {layer_name}, layer_name + " null views " + activation.name(),
+                 [=] { expect_null_views(layer_case<Layer>(2, small_options<Options>(1, activation))); });
+  }
   const auto kinds = kernels::activation_kinds();
   for (Index i = 0; i < kinds.size; ++i) {
     add(3, small_options<Options>(1, kinds.data[i]), std::string("plain ") + Activation(kinds.data[i]).name());

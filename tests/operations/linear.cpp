@@ -1,6 +1,7 @@
 #include "kernels/linear.h"
 
 #include "engine/layers/linear.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 #include "tests/operations/rivals/rivals.h"
 
@@ -233,6 +234,11 @@ const Family linear("linear", [](Family& family) {
                     [=, rows = rows, inputs = inputs, outputs = outputs] {
                       return differentiable(layer_case(rows, inputs, outputs, Activation::tanh));
                     });
+  }
+  for (const Activation activation : {Activation::none, Activation::gelu}) {
+    family.check(Aspect::tangent, {"linear layer", "linear_forward", "linear_backward"},
+                 std::string("null views ") + activation.name(),
+                 [=] { expect_null_views(layer_case(4, 5, 3, activation)); });
   }
   for (const char* name : {"plain", "gelu", "relu"}) {
     family.pytorch({"linear layer", "linear_forward", "linear_backward"}, name, [=](PyTorchCase& dump) {
