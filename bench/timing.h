@@ -1,16 +1,10 @@
 #pragma once
 
-#include <sched.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <ctime>
-#include <string>
 #include <vector>
 
-#include "kernels/error.h"
-
-/// How the timers of this folder measure: the same way, and the same line for bench/peers to read.
+/// How the timers of this folder measure: the same way.
 namespace mynah::bench {
 
 /// What is measured: the time that passes, or the processor time of this process, which on a busy machine leaves out
@@ -38,22 +32,6 @@ std::vector<double> measure(double seconds, int repeats, const Call& once, Clock
   }
   std::sort(samples.begin(), samples.end());
   return samples;
-}
-
-inline void print_line(const std::vector<double>& sorted_samples) {
-  std::printf("{\"median_us\": %.4f, \"best_us\": %.4f, \"rounds\": %zu}\n", sorted_samples[sorted_samples.size() / 2],
-              sorted_samples.front(), sorted_samples.size());
-}
-
-/// Runs this thread on one core; negative: wherever it is.
-inline void pin(int core) {
-  if (core < 0) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  if (sched_setaffinity(0, sizeof(set), &set) != 0) {
-    throw input_error("--core", "cannot run on core " + std::to_string(core));
-  }
 }
 
 }  // namespace mynah::bench

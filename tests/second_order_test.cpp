@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <random>
 
 #include "engine/mlp.h"
 #include "engine/safetensors.h"
 #include "kernels/categorical_distribution.h"
 #include "kernels/classification.h"
 #include "kernels/elementwise.h"
+#include "kernels/gaussian_distribution.h"
 #include "kernels/loss.h"
 #include "kernels/memory.h"
 #include "tests/every_device.h"
@@ -158,6 +160,127 @@ TEST_P(SecondOrder, FisherVectorProductOfACategoricalPolicy) {
   one.take_direction(execution);
   add_gauss_newton_vector_product(one.stream, execution, one.output, information);
   one.expect_gradients("gauss_newton.");
+}
+
+/// A Gaussian policy of 2 actions in plain double: from 5 numbers over 7 hidden units (tanh) to means and log_stds.
+class GaussianPolicy {
+ public:
+  static constexpr int inputs = 5, hidden = 7, actions = 2, outputs = 2 * actions;
+  using Parameters = std::vector<double>;  ///< Weight and bias of the first layer, then of the second.
+
+  explicit GaussianPolicy(std::vector<float> observations) : observations_(std::move(observations)) {}
+
+  /// KL(π_a ‖ π_b), the mean over the observations.
+  double divergence(const Parameters& a, const Parameters& b) const {
+    double sum = 0.0;
+    const std::size_t rows = observations_.size() / inputs;
+    for (std::size_t m = 0; m < rows; ++m) {
+      const auto p = output(a, m), q = output(b, m);
+      for (std::size_t i = 0; i < actions; ++i) {
+        const double log_ratio = q[actions + i] - p[actions + i], distance = p[i] - q[i];
+        const double variance = std::exp(2.0 * p[actions + i]);
+        sum += log_ratio + 0.5 * (variance + distance * distance) * std::exp(-2.0 * q[actions + i]) - 0.5;
+      }
+    }
+    return sum / static_cast<double>(rows);
+  }
+
+  /// ∇² KL(π_θ ‖ π_θ') v with respect to θ' at θ, which is the Fisher information (Schulman et al. 2015, appendix C):
+  /// by second central differences.
+  std::vector<float> fisher_vector_product(const Parameters& parameters, const std::vector<double>& direction) const {
+    constexpr double step = 1e-3;
+    std::vector<float> product;
+    const auto moved = [&](std::size_t i, double along_i, double along_direction) {
+      Parameters other = parameters;
+      for (std::size_t k = 0; k < other.size(); ++k) other[k] += along_direction * direction[k];
+      other[i] += along_i;
+      return divergence(parameters, other);
+    };
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const double second =
+          moved(i, step, step) - moved(i, step, -step) - moved(i, -step, step) + moved(i, -step, -step);
+      product.push_back(static_cast<float>(second / (4.0 * step * step)));
+    }
+    return product;
+  }
+
+ private:
+  static double linear(const Parameters& parameters, std::size_t first, std::size_t outputs_of_layer,
+                       const std::vector<double>& x, std::size_t output) {
+    double sum = parameters[first + outputs_of_layer * x.size() + output];
+    for (std::size_t i = 0; i < x.size(); ++i) sum += parameters[first + output * x.size() + i] * x[i];
+    return sum;
+  }
+  std::vector<double> output(const Parameters& parameters, std::size_t row) const {
+    const auto begin = observations_.begin() + static_cast<std::ptrdiff_t>(row) * inputs;
+    const std::vector<double> x(begin, begin + inputs);
+    std::vector<double> h, y;
+    for (std::size_t i = 0; i < hidden; ++i) h.push_back(std::tanh(linear(parameters, 0, hidden, x, i)));
+    for (std::size_t i = 0; i < outputs; ++i) y.push_back(linear(parameters, hidden * (inputs + 1), outputs, h, i));
+    return y;
+  }
+
+  std::vector<float> observations_;
+};
+
+std::vector<float> normal_values(std::size_t count, std::mt19937& generator) {
+  std::normal_distribution<float> normal(0.0f, 0.6f);
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(generator);
+  return values;
+}
+
+/// The columns of means and of log_stds.
+template <class T>
+kernels::GaussianView<T> gaussian_of(MatrixView<T> output) {
+  constexpr Index actions = GaussianPolicy::actions;
+  return {{output.data, output.rows, actions, output.stride},
+          {output.data + actions, output.rows, actions, output.stride}};
+}
+
+TEST_P(SecondOrder, FisherVectorProductOfAGaussianPolicy) {
+  using Policy = GaussianPolicy;
+  constexpr Index rows = 6;
+  Stream stream(device_);
+  Graph graph;
+  const Value input = graph.input(Policy::inputs);
+  MlpOptions sizes;
+  sizes.hidden = {Policy::hidden};
+  sizes.outputs = Policy::outputs;
+  sizes.activation = kernels::Activation::tanh;
+  const Value output = add_mlp(graph, input, sizes);
+  Network network(stream, std::move(graph));
+  Execution::Options options{rows, true};
+  options.parameter_tangents = true;
+  const Execution execution(network, {output}, options);
+
+  std::mt19937 generator(3);
+  const std::vector<float> observations = normal_values(rows * Policy::inputs, generator);
+  upload(stream, observations, execution.value(input));
+  Policy::Parameters parameters, direction;
+  for (const auto& tensor : network.parameters.tensors()) {
+    const std::size_t count = network.parameters.get(stream, tensor.name).size();
+    const auto values = normal_values(count, generator), tangent = normal_values(count, generator);
+    network.parameters.set(stream, tensor.name, values);
+    kernels::copy_to_device(stream, execution.parameter_tangent().data + tensor.offset, tangent.data(),
+                            count * sizeof(float));
+    parameters.insert(parameters.end(), values.begin(), values.end());
+    direction.insert(direction.end(), tangent.begin(), tangent.end());
+  }
+  OutputLoss information;
+  information.curvature = [](Stream& on, ConstMatrix y, ConstMatrix tangent, Matrix product) {
+    kernels::zero(on, product);
+    kernels::gaussian_fisher_product(on, gaussian_of(y).log_std, gaussian_of(tangent), rows, 1.0f / rows,
+                                     gaussian_of(product));
+  };
+  kernels::fill(stream, network.parameters.gradient(), 0.0f);
+  add_gauss_newton_vector_product(stream, execution, output, information);
+  std::vector<float> found;
+  for (const auto& tensor : network.parameters.tensors()) {
+    const auto values = network.parameters.get_gradient(stream, tensor.name);
+    found.insert(found.end(), values.begin(), values.end());
+  }
+  EXPECT_LE(relative_difference(found, Policy(observations).fisher_vector_product(parameters, direction)), 2e-5);
 }
 
 TEST_P(SecondOrder, APenaltyOfSeveralOutputsIsRefused) {

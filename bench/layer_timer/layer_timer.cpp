@@ -5,10 +5,9 @@
 // its place, backward to the tensors and to the input; all through an Execution. A sample of a loss is value and
 // gradient.
 
-#include <stdexcept>
-
 #include "bench/layer_timer/dcgan.h"
 #include "bench/layer_timer/timed_layers.h"
+#include "bench/timer_program.h"
 #include "bench/timing.h"
 #include "engine/device.h"
 #include "engine/execution.h"
@@ -21,48 +20,10 @@ namespace {
 using namespace mynah;
 
 struct Request {
-  std::string layer = "linear:in=256,out=256,activation=relu";
-  Index batch = 32;
-  double seconds = 1.0;
-  int core = -1;
-  std::string device = "cpu";
-  bench::Clock clock = bench::Clock::wall;
+  Index batch;
+  double seconds;
+  bench::Clock clock;
 };
-
-constexpr const char* usage =
-    "mynah_layer_timer [--layer KIND:NAME=VALUE,...] [--batch 32] [--seconds 1] [--core N] [--device cpu]\n"
-    "                  [--processor-time]\n"
-    "Prints {\"median_us\": .., \"best_us\": .., \"rounds\": ..}: microseconds of one forward and backward pass.\n"
-    "--core pins the thread; --processor-time counts what the process computes, not what passes.\n"
-    "For example: --layer linear:in=256,out=256,activation=gelu\n"
-    "             --layer softmax_cross_entropy:classes=10\n"
-    "             --layer dcgan_step      discriminator and generator, with losses and Adam\n";
-
-Request parse(int count, char** arguments) {
-  Request request;
-  for (int i = 1; i < count; ++i) {
-    const std::string name = arguments[i];
-    if (name == "--processor-time") {
-      request.clock = bench::Clock::processor;
-      continue;
-    }
-    if (name == "--help" || i + 1 >= count) throw std::invalid_argument(name);
-    const std::string value = arguments[++i];
-    if (name == "--layer")
-      request.layer = value;
-    else if (name == "--batch")
-      request.batch = std::stoll(value);
-    else if (name == "--seconds")
-      request.seconds = std::stod(value);
-    else if (name == "--core")
-      request.core = std::stoi(value);
-    else if (name == "--device")
-      request.device = value;
-    else
-      throw std::invalid_argument(name);
-  }
-  return request;
-}
 
 /// Standard normal, dense [rows, columns].
 class RandomMatrix {
@@ -154,18 +115,19 @@ std::vector<double> time_anything(const Request& request, bench::LayerSpec& spec
 }  // namespace
 
 int main(int count, char** arguments) {
-  try {
-    const Request request = parse(count, arguments);
-    bench::pin(request.core);
-    Stream stream(choose_device(request.device));
-    bench::LayerSpec spec(request.layer);
-    bench::print_line(time_anything(request, spec, stream));
-    return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "mynah_layer_timer: %s\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "mynah_layer_timer: bad option '%s'\n%s", error.what(), usage);
-    return 2;
-  }
+  bench::TimerProgram program(
+      "mynah_layer_timer", "Times a forward and a backward pass of one layer, a loss, or a training step of a DCGAN.");
+  std::string layer = "linear:in=256,out=256,activation=relu";
+  bool processor_time = false;
+  program.options().add_option("--layer", layer,
+                               "KIND:NAME=VALUE,..., such as linear:in=256,out=256,activation=gelu "
+                               "softmax_cross_entropy:classes=10 and dcgan_step");
+  program.options().add_flag("--processor-time", processor_time, "count what the process computes, not what passes");
+  return program.run(count, arguments, [&] {
+    const Request request{program.batch, program.seconds,
+                          processor_time ? bench::Clock::processor : bench::Clock::wall};
+    Stream stream(choose_device(program.device));
+    bench::LayerSpec spec(layer);
+    return time_anything(request, spec, stream);
+  });
 }

@@ -4,13 +4,10 @@
 // A training step is what mynah trains with: rows gathered by the epoch's permutation, forward, mean squared error,
 // backward, Adam, all through the plan. Inference goes through Policy::outputs, the public interface.
 
-#include <algorithm>
-#include <cstdio>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "algorithms/policy.h"
+#include "bench/timer_program.h"
 #include "bench/timing.h"
 #include "engine/adam.h"
 #include "engine/device.h"
@@ -24,56 +21,10 @@ using namespace mynah;
 using bench::measure;
 
 struct Request {
-  std::vector<Index> layers = {17, 256, 6};
-  Index batch = 32;
-  double seconds = 1.0;
-  bool inference = false;
-  int core = -1;
-  std::string device = "cpu";
-};
-
-constexpr const char* usage =
-    "mynah_step_timer [--layers 17,256,6] [--batch 32] [--seconds 1] [--inference] [--core N] [--device "
-    "cpu]\n"
-    "Prints {\"median_us\": .., \"best_us\": .., \"rounds\": ..}: microseconds of one training step, or of one\n"
-    "inference at batch 1. --core pins the thread.\n";
-
-std::vector<Index> parse_layers(const std::string& text) {
   std::vector<Index> layers;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    layers.push_back(std::stoll(text.substr(begin, end - begin)));
-    begin = end + 1;
-  }
-  if (layers.size() < 2) throw std::invalid_argument(text);
-  return layers;
-}
-
-Request parse(int count, char** arguments) {
-  Request request;
-  for (int i = 1; i < count; ++i) {
-    const std::string name = arguments[i];
-    if (name == "--inference") {
-      request.inference = true;
-      continue;
-    }
-    if (name == "--help" || i + 1 >= count) throw std::invalid_argument(name);
-    const std::string value = arguments[++i];
-    if (name == "--layers")
-      request.layers = parse_layers(value);
-    else if (name == "--batch")
-      request.batch = std::stoll(value);
-    else if (name == "--seconds")
-      request.seconds = std::stod(value);
-    else if (name == "--core")
-      request.core = std::stoi(value);
-    else if (name == "--device")
-      request.device = value;
-    else
-      throw std::invalid_argument(name);
-  }
-  return request;
-}
+  Index batch;
+  double seconds;
+};
 
 PolicyDescription describe(const Request& request) {
   PolicyDescription description;
@@ -131,18 +82,17 @@ std::vector<double> time_inference(const Request& request, DeviceId device) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  try {
-    const Request request = parse(count, arguments);
-    bench::pin(request.core);
-    const DeviceId device = choose_device(request.device);
-    const auto samples = request.inference ? time_inference(request, device) : time_training(request, device);
-    bench::print_line(samples);
-    return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "mynah_step_timer: %s\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "mynah_step_timer: bad option '%s'\n%s", error.what(), usage);
-    return 2;
-  }
+  bench::TimerProgram program("mynah_step_timer", "Times a training step, or the inference of one observation.");
+  std::vector<Index> layers{17, 256, 6};
+  bool inference = false;
+  program.options()
+      .add_option("--layers", layers, "sizes of the layers, the input's first")
+      ->delimiter(',')
+      ->expected(2, CLI::detail::expected_max_vector_size);
+  program.options().add_flag("--inference", inference, "of one observation, in place of a training step");
+  return program.run(count, arguments, [&] {
+    const Request request{layers, program.batch, program.seconds};
+    const DeviceId device = choose_device(program.device);
+    return inference ? time_inference(request, device) : time_training(request, device);
+  });
 }

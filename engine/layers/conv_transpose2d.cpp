@@ -5,23 +5,15 @@
 namespace mynah {
 namespace {
 
+constexpr const char* name = "conv_transpose2d";
+
 /// Of the convolution that the layer is the transpose of: from what goes out to what comes in.
 kernels::ConvolutionGeometry geometry_of(const ConvTranspose2dOptions& options) {
-  kernels::ConvolutionGeometry geometry;
+  kernels::ConvolutionGeometry geometry = geometry_without_extents(name, options);
   geometry.in_channels = options.out_channels;
   geometry.out_channels = options.in_channels;
   geometry.out_height = options.in_height;
   geometry.out_width = options.in_width;
-  geometry.kernel_height = options.kernel.height;
-  geometry.kernel_width = options.kernel.width;
-  geometry.stride_height = options.stride.height;
-  geometry.stride_width = options.stride.width;
-  geometry.padding_height = options.padding.height;
-  geometry.padding_width = options.padding.width;
-  geometry.dilation_height = options.dilation.height;
-  geometry.dilation_width = options.dilation.width;
-  geometry.groups = options.groups;
-  check_convolution_options("conv_transpose2d", geometry);
   const auto extent = [](Index in, Index kernel, Index stride, Index padding, Index dilation, Index output_padding) {
     if (output_padding < 0 || (output_padding >= stride && output_padding >= dilation)) {
       throw input_error("conv_transpose2d layer", "has an output padding of " + std::to_string(output_padding),
@@ -46,16 +38,6 @@ kernels::ConvolutionGeometry geometry_of(const ConvTranspose2dOptions& options) 
 }  // namespace
 
 ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options)
-    : options_(options),
-      passes_(geometry_of(options), true, options.bias, options.activation),
-      out_height_(geometry_of(options).in_height),
-      out_width_(geometry_of(options).in_width) {}
-
-Index ConvTranspose2d::output_columns(std::span<const Index> inputs) const {
-  check_image_columns(kind(), inputs, options_.in_channels, options_.in_height, options_.in_width);
-  return passes_.output_columns();
-}
-
-MYNAH_LAYER(ConvTranspose2d)
+    : ConvolutionLayer(name, options, geometry_of(options), true) {}
 
 }  // namespace mynah

@@ -48,6 +48,20 @@ __device__ __forceinline__ Place place_of(Index element, int height, int width) 
           static_cast<int>(flat - line * static_cast<unsigned>(width))};
 }
 
+/// The sum of gradient[window] over the windows that have element `in` among theirs and of which counts(window) holds.
+template <class Counts>
+__device__ __forceinline__ float sum_over_windows(const Windows& windows, const Place& in, const float* gradient,
+                                                  const Counts& counts) {
+  float sum = 0.0f;
+  for (int i = windows.height.first_with(in.row); i <= windows.height.last_with(in.row); ++i) {
+    for (int j = windows.width.first_with(in.column); j <= windows.width.last_with(in.column); ++j) {
+      const int window = i * windows.width.out + j;
+      if (counts(window)) sum += gradient[window];
+    }
+  }
+  return sum;
+}
+
 struct MaxForward {
   Windows windows;
   ConstMatrix x;
@@ -93,14 +107,8 @@ struct MaxBackward {
     const float* position = positions.data + row * positions.stride + channel;
     const float* gradient = dy.data + row * dy.stride + channel;
     const auto own = static_cast<float>(in.row * across.in + in.column);
-    float sum = 0.0f;
-    for (int i = down.first_with(in.row); i <= down.last_with(in.row); ++i) {
-      for (int j = across.first_with(in.column); j <= across.last_with(in.column); ++j) {
-        const int window = i * across.out + j;
-        if (position[window] == own) sum += gradient[window];
-      }
-    }
-    dx.data[row * dx.stride + element] = sum;
+    dx.data[row * dx.stride + element] =
+        sum_over_windows(windows, in, gradient, [=](int window) { return position[window] == own; });
   }
 };
 
@@ -148,12 +156,7 @@ struct AverageBackward {
     const Axis& across = windows.width;
     const Place in = place_of(element, down.in, across.in);
     const float* gradient = dy.data + row * dy.stride + Index{in.channel} * down.out * across.out;
-    float sum = 0.0f;
-    for (int i = down.first_with(in.row); i <= down.last_with(in.row); ++i) {
-      for (int j = across.first_with(in.column); j <= across.last_with(in.column); ++j) {
-        sum += gradient[i * across.out + j];
-      }
-    }
+    const float sum = sum_over_windows(windows, in, gradient, [](int) { return true; });
     dx.data[row * dx.stride + element] = sum / static_cast<float>(down.kernel * across.kernel);
   }
 };

@@ -2,6 +2,7 @@
 
 #include "engine/layers/nonlinearity.h"
 #include "tests/operations/registry.h"
+#include "tests/operations/rivals/rivals.h"
 
 namespace mynah::tests {
 namespace {
@@ -41,22 +42,40 @@ Differentiable function_of(Activation activation, Index rows, Index columns) {
   return result;
 }
 
+void forward_case(Parity& run, Activation activation, const MatrixCase& shape) {
+  const auto x = run.input(shape.rows, shape.columns, shape.layout);
+  const auto y = run.output(shape.rows, shape.columns, shape.layout);
+  const auto ours = [=](const Place& at) {
+    kernels::activation_forward(at.stream, activation, at.matrix(x), at.matrix(y));
+  };
+  if (activation == Activation::relu) {
+    run.rival(
+        {"cuDNN", [=](const Place& at) { return cudnn::relu_forward(at.stream, at.matrix(x), at.matrix(y)); }, ours});
+  }
+  run.expect_same(ours);
+}
+
+void backward_case(Parity& run, Activation activation, const MatrixCase& shape) {
+  const auto operand = run.input(shape.rows, shape.columns, shape.layout);
+  const auto dy = run.input(shape.rows, shape.columns, shape.layout);
+  const auto dx = run.output(shape.rows, shape.columns, shape.layout);
+  const auto ours = [=](const Place& at) {
+    kernels::activation_backward(at.stream, activation, at.matrix(operand), at.matrix(dy), at.matrix(dx));
+  };
+  if (activation == Activation::relu) {
+    run.rival({"cuDNN",
+               [=](const Place& at) {
+                 return cudnn::relu_backward(at.stream, at.matrix(operand), at.matrix(dy), at.matrix(dx));
+               },
+               ours});
+  }
+  run.expect_same(ours);
+}
+
 void register_parity(Family& family, Activation activation, const MatrixCase& shape) {
   const std::string text = text_of(shape) + " " + activation.name();
-  family.operation("activation_forward", text, [=](Parity& run) {
-    const auto x = run.input(shape.rows, shape.columns, shape.layout);
-    const auto y = run.output(shape.rows, shape.columns, shape.layout);
-    run.expect_same(
-        [=](const Place& at) { kernels::activation_forward(at.stream, activation, at.matrix(x), at.matrix(y)); });
-  });
-  family.operation("activation_backward", text, [=](Parity& run) {
-    const auto operand = run.input(shape.rows, shape.columns, shape.layout);
-    const auto dy = run.input(shape.rows, shape.columns, shape.layout);
-    const auto dx = run.output(shape.rows, shape.columns, shape.layout);
-    run.expect_same([=](const Place& at) {
-      kernels::activation_backward(at.stream, activation, at.matrix(operand), at.matrix(dy), at.matrix(dx));
-    });
-  });
+  family.operation("activation_forward", text, [=](Parity& run) { forward_case(run, activation, shape); });
+  family.operation("activation_backward", text, [=](Parity& run) { backward_case(run, activation, shape); });
   family.operation("activation_tangent_backward", text, [=](Parity& run) {
     const auto operand = run.input(shape.rows, shape.columns, shape.layout);
     const auto tangent = run.input(shape.rows, shape.columns, shape.layout);
@@ -95,6 +114,11 @@ void register_extremes(Family& family, Activation activation) {
 }
 
 const Family activation("activation", [](Family& family) {
+  for (const MatrixCase& shape : large_matrix_cases()) {
+    const std::string text = text_of(shape) + " relu";
+    family.speed("activation_forward", text, [=](Parity& run) { forward_case(run, Activation::relu, shape); });
+    family.speed("activation_backward", text, [=](Parity& run) { backward_case(run, Activation::relu, shape); });
+  }
   const auto kinds = kernels::activation_kinds();
   for (Index i = 0; i < kinds.size; ++i) {
     const Activation one = kinds.data[i];

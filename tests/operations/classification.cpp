@@ -1,9 +1,11 @@
 #include "kernels/classification.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/operations/loss_cases.h"
 #include "tests/operations/registry.h"
+#include "tests/operations/rivals/rivals.h"
 
 namespace mynah::tests {
 namespace {
@@ -58,11 +60,29 @@ struct OptionTensors {
   Tensor<float> class_weights, weights;
 };
 
+/// On the CPU.
+void softmax(ConstMatrix logits, Matrix probabilities) {
+  for (Index m = 0; m < logits.rows; ++m) {
+    const ConstVector row = logits.row(m);
+    const float largest = *std::max_element(row.data, row.data + row.size);
+    double sum = 0.0;
+    for (Index c = 0; c < row.size; ++c) sum += std::exp(static_cast<double>(row.data[c] - largest));
+    for (Index c = 0; c < row.size; ++c) {
+      const double share = std::exp(static_cast<double>(row.data[c] - largest)) / sum;
+      probabilities.row(m).data[c] = static_cast<float>(share);
+    }
+  }
+}
+
 void loss_case(Parity& run, const MatrixCase& shape, const Wanted& wanted) {
   const auto logits = run.input(shape.rows, shape.columns, shape.layout);
   const OptionTensors options(run, shape, wanted);
   const auto sum = run.given<double>({2.0}, 1, 1, {}, true);
   const auto gradient = run.output(shape.rows, shape.columns, shape.layout);
+  // The softmax alone, without the loss and its gradient.
+  run.rival({"cuDNN",
+             [=](const Place& at) { return cudnn::softmax(at.stream, at.matrix(logits), at.matrix(gradient)); },
+             [=](const Place& at) { softmax(at.matrix(logits), at.matrix(gradient)); }});
   run.expect_same([=](const Place& at) {
     kernels::softmax_cross_entropy_loss(at.stream, at.matrix(logits), at.vector(options.labels), at.vector(sum),
                                         at.matrix(gradient), options.at(at));
@@ -179,20 +199,29 @@ void register_extremes(Family& family) {
   });
 }
 
-void register_scores(Family& family, const MatrixCase& shape) {
-  family.operation("count_correct", text_of(shape), [=](Parity& run) {
-    const auto scores = run.input(shape.rows, shape.columns, shape.layout);
-    const auto labels = run.labels(shape.rows, static_cast<std::int32_t>(shape.columns));
-    const auto count = run.given<double>({3.0}, 1, 1, {}, true);
-    run.expect_same([=](const Place& at) {
-      kernels::count_correct(at.stream, at.matrix(scores), at.vector(labels), at.vector(count));
-    });
+void count_correct_case(Parity& run, const MatrixCase& shape) {
+  const auto scores = run.input(shape.rows, shape.columns, shape.layout);
+  const auto labels = run.labels(shape.rows, static_cast<std::int32_t>(shape.columns));
+  const auto count = run.given<double>({3.0}, 1, 1, {}, true);
+  run.expect_same([=](const Place& at) {
+    kernels::count_correct(at.stream, at.matrix(scores), at.vector(labels), at.vector(count));
   });
-  family.operation("argmax_rows", text_of(shape), [=](Parity& run) {
-    const auto scores = run.input(shape.rows, shape.columns, shape.layout);
-    const auto out = run.output<std::int32_t>(1, shape.rows, {0, shape.layout.offset});
-    run.expect_same([=](const Place& at) { kernels::argmax_rows(at.stream, at.matrix(scores), at.vector(out)); });
-  });
+}
+
+void argmax_case(Parity& run, const MatrixCase& shape) {
+  const auto scores = run.input(shape.rows, shape.columns, shape.layout);
+  const auto out = run.output<std::int32_t>(1, shape.rows, {0, shape.layout.offset});
+  run.expect_same([=](const Place& at) { kernels::argmax_rows(at.stream, at.matrix(scores), at.vector(out)); });
+}
+
+/// For timing alone: a binary label, and a vocabulary.
+void register_speed(Family& family) {
+  for (const MatrixCase& shape : {MatrixCase{65536, 2, {}}, {16384, 1000, {}}}) {
+    const std::string text = text_of(shape);
+    family.speed("softmax_cross_entropy_loss", text, [=](Parity& run) { loss_case(run, shape, {}); });
+    family.speed("count_correct", text, [=](Parity& run) { count_correct_case(run, shape); });
+    family.speed("argmax_rows", text, [=](Parity& run) { argmax_case(run, shape); });
+  }
 }
 
 /// The first of equals, also where all are minus infinity.
@@ -235,7 +264,11 @@ const Family classification("classification", [](Family& family) {
   const char* const loss = "softmax_cross_entropy_loss";
   const char* const tangent = "softmax_cross_entropy_loss_tangent";
   std::vector<MatrixCase> cases = score_cases();
-  for (const MatrixCase& shape : cases) register_scores(family, shape);
+  for (const MatrixCase& shape : cases) {
+    family.operation("count_correct", text_of(shape), [=](Parity& run) { count_correct_case(run, shape); });
+    family.operation("argmax_rows", text_of(shape), [=](Parity& run) { argmax_case(run, shape); });
+  }
+  register_speed(family);
   cases.push_back({700, 3, {}});   // several blocks of narrow rows
   cases.push_back({5000, 2, {}});  // and several blocks of labels
   std::size_t next = 0;

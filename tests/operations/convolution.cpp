@@ -4,7 +4,9 @@
 #include "engine/layers/conv_transpose2d.h"
 #include "kernels/elementwise.h"
 #include "tests/operations/convolution_cases.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
+#include "tests/operations/rivals/rivals.h"
 
 namespace mynah::tests {
 namespace {
@@ -34,6 +36,17 @@ void product_case(Parity& run, const ConvolutionCase& shape, bool transposed, co
   const auto b = run.input(1, !shape.bias ? 0 : transposed ? g.in_channels : g.out_channels, shape.layout);
   const auto y = wanted.add ? run.changed(shape.rows, to, shape.layout) : run.output(shape.rows, to, shape.layout);
   const auto z = wanted.z ? run.output(shape.rows, to, shape.layout) : Tensor<float>{};
+  run.rival({"cuDNN",
+             [=](const Place& at) {
+               const auto operation = transposed ? cudnn::convolution_transposed : cudnn::convolution_forward;
+               return operation(at.stream, g, at.matrix(x), at.matrix(w), at.matrix(y), wanted.precision);
+             },
+             [=](const Place& at) {
+               const auto operation =
+                   transposed ? kernels::convolution_transposed<float> : kernels::convolution_forward<float>;
+               operation(at.stream, g, at.matrix(x), at.matrix(w), {}, Activation::none, at.matrix(y), {},
+                         {wanted.precision});
+             }});
   run.expect_same([=](const Place& at) {
     const auto operation = transposed ? kernels::convolution_transposed<float> : kernels::convolution_forward<float>;
     operation(at.stream, g, at.matrix(x), at.matrix(w), at.vector(b), wanted.activation, at.matrix(y),
@@ -47,9 +60,16 @@ void weight_gradient_case(Parity& run, const ConvolutionCase& shape, Precision p
   const auto x = run.input(shape.rows, g.in_columns(), shape.layout);
   const auto dy = run.input(shape.rows, g.out_columns(), shape.layout);
   const auto dw = run.changed(g.out_channels, g.depth(), shape.layout);
-  run.expect_same([=](const Place& at) {
+  const auto ours = [=](const Place& at) {
     kernels::convolution_weight_gradient(at.stream, g, at.matrix(x), at.matrix(dy), at.matrix(dw), {precision});
-  });
+  };
+  run.rival({"cuDNN",
+             [=](const Place& at) {
+               return cudnn::convolution_weight_gradient(at.stream, g, at.matrix(x), at.matrix(dy), at.matrix(dw),
+                                                         precision);
+             },
+             ours});
+  run.expect_same(ours);
 }
 
 void register_products(Family& family) {
@@ -202,19 +222,27 @@ Options small_options(Index groups, Activation activation) {
 }
 
 template <class Layer, class Options>
+LayerCase layer_case(Index rows, const Options& options) {
+  LayerCase one;
+  one.layer = std::make_shared<Layer>(options);
+  one.rows = rows;
+  one.input_columns = {options.in_channels * options.in_height * options.in_width};
+  one.padding = rows % 2;
+  return one;
+}
+
+template <class Layer, class Options>
 void register_gradients(Family& family, const std::string& layer_name) {
   const auto add = [&](Index rows, const Options& options, const std::string& name) {
     family.gradient({layer_name, "convolution_forward", "convolution_transposed", "convolution_weight_gradient",
                      "channel_bias_backward"},
-                    layer_name + " " + std::to_string(rows) + " " + name, [=] {
-                      LayerCase one;
-                      one.layer = std::make_shared<Layer>(options);
-                      one.rows = rows;
-                      one.input_columns = {options.in_channels * options.in_height * options.in_width};
-                      one.padding = rows % 2;
-                      return differentiable(one);
-                    });
+                    layer_name + " " + std::to_string(rows) + " " + name,
+                    [=] { return differentiable(layer_case<Layer>(rows, options)); });
   };
+  for (const Activation activation : {Activation::none, Activation::gelu}) {
+    family.check(Aspect::tangent, {layer_name}, layer_name + " null views " + activation.name(),
+                 [=] { expect_null_views(layer_case<Layer>(2, small_options<Options>(1, activation))); });
+  }
   const auto kinds = kernels::activation_kinds();
   for (Index i = 0; i < kinds.size; ++i) {
     add(3, small_options<Options>(1, kinds.data[i]), std::string("plain ") + Activation(kinds.data[i]).name());

@@ -15,6 +15,18 @@ LayerCase sum_of(Index rows, Index columns, std::size_t inputs) {
   return one;
 }
 
+void add_case(Parity& run, const MatrixCase& shape) {
+  const auto x = run.input(shape.rows, shape.columns, shape.layout);
+  const auto y = run.changed(shape.rows, shape.columns, {shape.layout.padding, 0});
+  run.expect_same([=](const Place& at) { kernels::add(at.stream, at.matrix(x), at.matrix(y)); });
+}
+
+void copy_case(Parity& run, const MatrixCase& shape) {
+  const auto x = run.input(shape.rows, shape.columns, shape.layout);
+  const auto y = run.output(shape.rows, shape.columns, {shape.layout.padding + 1, shape.layout.offset});
+  run.expect_same([=](const Place& at) { kernels::copy(at.stream, at.matrix(x), at.matrix(y)); });
+}
+
 void register_parity(Family& family) {
   for (const VectorCase& shape : vector_cases()) {
     family.operation("fill", text_of(shape), [=](Parity& run) {
@@ -28,16 +40,12 @@ void register_parity(Family& family) {
     run.expect_same([=](const Place& at) { kernels::fill(at.stream, at.vector(x), -1.0f); });
   });
   for (const MatrixCase& shape : matrix_cases()) {
-    family.operation("add", text_of(shape), [=](Parity& run) {
-      const auto x = run.input(shape.rows, shape.columns, shape.layout);
-      const auto y = run.changed(shape.rows, shape.columns, {shape.layout.padding, 0});
-      run.expect_same([=](const Place& at) { kernels::add(at.stream, at.matrix(x), at.matrix(y)); });
-    });
-    family.operation("copy", text_of(shape), [=](Parity& run) {
-      const auto x = run.input(shape.rows, shape.columns, shape.layout);
-      const auto y = run.output(shape.rows, shape.columns, {shape.layout.padding + 1, shape.layout.offset});
-      run.expect_same([=](const Place& at) { kernels::copy(at.stream, at.matrix(x), at.matrix(y)); });
-    });
+    family.operation("add", text_of(shape), [=](Parity& run) { add_case(run, shape); });
+    family.operation("copy", text_of(shape), [=](Parity& run) { copy_case(run, shape); });
+  }
+  for (const MatrixCase& shape : large_matrix_cases()) {
+    family.speed("add", text_of(shape), [=](Parity& run) { add_case(run, shape); });
+    family.speed("copy", text_of(shape), [=](Parity& run) { copy_case(run, shape); });
   }
   for (const Index size : {1, 2, 3, 255, 257}) {
     family.operation("set_counters", std::to_string(size), [=](Parity& run) {

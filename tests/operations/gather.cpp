@@ -5,32 +5,43 @@
 namespace mynah::tests {
 namespace {
 
+/// Rows from anywhere in a source of `source_rows`, starting at the `later`-th of those asked for.
+void rows_case(Parity& run, const MatrixCase& shape, Index source_rows, Index later) {
+  run.bytes(static_cast<double>(shape.rows) * (8.0 * static_cast<double>(shape.columns) + 4.0));
+  const auto source = run.input(source_rows, shape.columns, shape.layout);
+  const auto rows = run.labels(shape.rows + later, static_cast<std::int32_t>(source_rows));
+  const auto first = run.given<Index>({later}, 1, 1);
+  const auto out = run.output(shape.rows, shape.columns, {shape.layout.padding, 0});
+  run.expect_same([=](const Place& at) {
+    kernels::gather_rows(at.stream, at.matrix(source), at.vector(rows), later > 0 ? at.pointer(first) : nullptr,
+                         at.matrix(out));
+  });
+}
+
+void labels_case(Parity& run, const VectorCase& shape, Index source_size) {
+  run.bytes(12.0 * static_cast<double>(shape.size));
+  const auto source = run.labels(source_size, 1000, shape.offset);
+  const auto rows = run.labels(shape.size + 3, static_cast<std::int32_t>(source_size));
+  const auto first = run.given<Index>({3}, 1, 1);
+  const auto out = run.output<std::int32_t>(1, shape.size, {0, shape.offset});
+  run.expect_same([=](const Place& at) {
+    kernels::gather_labels(at.stream, at.vector(source), at.vector(rows), at.pointer(first), at.vector(out));
+  });
+}
+
 const Family gather("gather", [](Family& family) {
   for (const MatrixCase& shape : matrix_cases()) {
-    for (const bool starts_later : {false, true}) {
-      family.operation("gather_rows", text_of(shape) + (starts_later ? " from 9" : ""), [=](Parity& run) {
-        const Index later = starts_later ? 9 : 0;
-        const auto source = run.input(50, shape.columns, shape.layout);
-        const auto rows = run.labels(shape.rows + later, 50);
-        const auto first = run.given<Index>({later}, 1, 1);
-        const auto out = run.output(shape.rows, shape.columns, {shape.layout.padding, 0});
-        run.expect_same([=](const Place& at) {
-          kernels::gather_rows(at.stream, at.matrix(source), at.vector(rows),
-                               starts_later ? at.pointer(first) : nullptr, at.matrix(out));
-        });
-      });
-    }
+    family.operation("gather_rows", text_of(shape), [=](Parity& run) { rows_case(run, shape, 50, 0); });
+    family.operation("gather_rows", text_of(shape) + " from 9", [=](Parity& run) { rows_case(run, shape, 50, 9); });
   }
   for (const VectorCase& shape : vector_cases()) {
-    family.operation("gather_labels", text_of(shape), [=](Parity& run) {
-      const auto source = run.labels(50, 1000, shape.offset);
-      const auto rows = run.labels(shape.size + 3, 50);
-      const auto first = run.given<Index>({3}, 1, 1);
-      const auto out = run.output<std::int32_t>(1, shape.size, {0, shape.offset});
-      run.expect_same([=](const Place& at) {
-        kernels::gather_labels(at.stream, at.vector(source), at.vector(rows), at.pointer(first), at.vector(out));
-      });
-    });
+    family.operation("gather_labels", text_of(shape), [=](Parity& run) { labels_case(run, shape, 50); });
+  }
+  for (const MatrixCase& shape : {MatrixCase{4096, 17, {}}, {100000, 111, {}}}) {
+    family.speed("gather_rows", text_of(shape) + " of 100000", [=](Parity& run) { rows_case(run, shape, 100000, 0); });
+  }
+  for (const VectorCase& shape : large_vector_cases()) {
+    family.speed("gather_labels", text_of(shape), [=](Parity& run) { labels_case(run, shape, shape.size); });
   }
   family.pytorch({"gather_rows"}, "rows", [](PyTorchCase& dump) {
     const Matrix source = dump.matrix("source");

@@ -1,7 +1,9 @@
 #include "kernels/linear.h"
 
 #include "engine/layers/linear.h"
+#include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
+#include "tests/operations/rivals/rivals.h"
 
 namespace mynah::tests {
 namespace {
@@ -22,6 +24,14 @@ void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add,
   const auto y =
       add ? run.changed(shape.rows, shape.outputs, shape.layout) : run.output(shape.rows, shape.outputs, shape.layout);
   const auto z = keep_z ? run.output(shape.rows, shape.outputs, shape.layout) : Tensor<float>{};
+  run.rival({"cuBLAS",
+             [=](const Place& at) {
+               return cublas::linear_forward(at.stream, at.matrix(x), at.matrix(w), at.matrix(y), precision);
+             },
+             [=](const Place& at) {
+               kernels::linear_forward(at.stream, at.matrix(x), at.matrix(w), {}, Activation::none, at.matrix(y), {},
+                                       {precision});
+             }});
   run.expect_same([=](const Place& at) {
     kernels::linear_forward(at.stream, at.matrix(x), at.matrix(w), at.vector(b), shape.activation, at.matrix(y),
                             keep_z ? at.matrix(z) : Matrix{}, {precision, add});
@@ -46,6 +56,15 @@ void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
                                : run.output(shape.rows, shape.inputs, shape.layout);
   const auto dw = wanted.dw ? run.changed(shape.outputs, shape.inputs, shape.layout) : Tensor<float>{};
   const auto db = run.changed(1, wanted.db && shape.bias ? shape.outputs : 0, shape.layout);
+  run.rival({"cuBLAS",
+             [=](const Place& at) {
+               return cublas::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), at.matrix(dx),
+                                              at.matrix(dw), wanted.precision);
+             },
+             [=](const Place& at) {
+               kernels::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), at.matrix(dx),
+                                        at.matrix(dw), {}, {}, {wanted.precision});
+             }});
   run.expect_same([=](const Place& at) {
     kernels::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), wants_dx ? at.matrix(dx) : Matrix{},
                              wanted.dw ? at.matrix(dw) : Matrix{}, at.vector(db),
@@ -59,6 +78,25 @@ std::vector<LinearCase> with_extra(std::vector<LinearCase> more) {
   cases.insert(cases.end(), {{64, 256, 256, {}}, {256, 256, 256, {}}});
   cases.insert(cases.end(), more.begin(), more.end());
   return cases;
+}
+
+/// Larger ones, for timing alone.
+void register_speed(Family& family, Precision precision) {
+  for (const LinearCase& shape : {LinearCase{256, 376, 400, {}},
+                                  {1024, 1024, 1024, {}},
+                                  {4096, 256, 256, {}},
+                                  {4096, 1024, 1024, {}},
+                                  {100000, 17, 256, {}}}) {
+    family.speed(
+        "linear_forward", text_of(shape), [=](Parity& run) { forward_case(run, shape, false, false, precision); },
+        precision);
+    family.speed(
+        "linear_backward", text_of(shape),
+        [=](Parity& run) {
+          backward_case(run, shape, {true, true, true, false, Activation::none, precision});
+        },
+        precision);
+  }
 }
 
 LayerCase layer_case(Index rows, Index inputs, Index outputs, Activation activation) {
@@ -152,6 +190,9 @@ void add_reduced_precision(Family& family, Precision precision) {
 
 const Family linear("linear", [](Family& family) {
   for (const Precision precision : {Precision::tf32, Precision::bfloat16}) add_reduced_precision(family, precision);
+  for (const Precision precision : {Precision::float32, Precision::tf32, Precision::bfloat16}) {
+    register_speed(family, precision);
+  }
   for (const LinearCase& shape : with_extra(forward_tile_cases())) {
     family.operation("linear_forward", text_of(shape), [=](Parity& run) { forward_case(run, shape, false, false); });
   }
@@ -193,6 +234,11 @@ const Family linear("linear", [](Family& family) {
                     [=, rows = rows, inputs = inputs, outputs = outputs] {
                       return differentiable(layer_case(rows, inputs, outputs, Activation::tanh));
                     });
+  }
+  for (const Activation activation : {Activation::none, Activation::gelu}) {
+    family.check(Aspect::tangent, {"linear layer", "linear_forward", "linear_backward"},
+                 std::string("null views ") + activation.name(),
+                 [=] { expect_null_views(layer_case(4, 5, 3, activation)); });
   }
   for (const char* name : {"plain", "gelu", "relu"}) {
     family.pytorch({"linear layer", "linear_forward", "linear_backward"}, name, [=](PyTorchCase& dump) {

@@ -46,18 +46,20 @@ Tensor<float> target_tensor(Parity& run, ElementwiseLoss loss, const MatrixCase&
   return run.given(values, shape.rows, shape.columns, layout);
 }
 
+void loss_case(Parity& run, ElementwiseLoss loss, const MatrixCase& shape) {
+  const auto prediction = run.input(shape.rows, shape.columns, shape.layout);
+  const auto target = target_tensor(run, loss, shape, {0, shape.layout.offset});
+  const auto sum = run.given<double>({2.0}, 1, 1, {}, true);
+  const auto gradient = run.output(shape.rows, shape.columns, shape.layout);
+  run.expect_same([=](const Place& at) {
+    kernels::elementwise_loss(at.stream, loss, at.matrix(prediction), at.matrix(target), at.vector(sum),
+                              at.matrix(gradient));
+  });
+}
+
 void register_parity(Family& family, ElementwiseLoss loss, const MatrixCase& shape) {
   const std::string text = text_of(shape) + " " + text_of(loss);
-  family.operation("elementwise_loss", text, [=](Parity& run) {
-    const auto prediction = run.input(shape.rows, shape.columns, shape.layout);
-    const auto target = target_tensor(run, loss, shape, {0, shape.layout.offset});
-    const auto sum = run.given<double>({2.0}, 1, 1, {}, true);
-    const auto gradient = run.output(shape.rows, shape.columns, shape.layout);
-    run.expect_same([=](const Place& at) {
-      kernels::elementwise_loss(at.stream, loss, at.matrix(prediction), at.matrix(target), at.vector(sum),
-                                at.matrix(gradient));
-    });
-  });
+  family.operation("elementwise_loss", text, [=](Parity& run) { loss_case(run, loss, shape); });
   family.operation("elementwise_loss_tangent", text, [=](Parity& run) {
     const auto prediction = run.input(shape.rows, shape.columns, shape.layout);
     const auto target = target_tensor(run, loss, shape, {0, shape.layout.offset});
@@ -194,6 +196,9 @@ const Family loss("loss", [](Family& family) {
       if (number == 1 || next++ % 6 == 0) register_parity(family, one, shape);
     }
     register_extremes(family, one);
+    const MatrixCase actions{65536, 17, {}};
+    family.speed("elementwise_loss", text_of(actions) + " " + text_of(one),
+                 [=](Parity& run) { loss_case(run, one, actions); });
     const std::vector<std::string> shown{"elementwise_loss", "elementwise_loss_tangent"};
     for (const auto& [rows, columns] : {std::pair<Index, Index>{0, 5}, {1, 1}, {1, 33}, {7, 17}}) {
       for (const bool weighted : {false, true}) {

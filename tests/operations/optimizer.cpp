@@ -98,6 +98,9 @@ void register_steps(Family& family) {
   family.parity("adam_step", "decoupled decay, a late step", [](Parity& run) {
     adam_case(run, {1001, 1}, adam_with(0.1, true), 1000000, true);
   });
+  for (const VectorCase& shape : large_vector_cases()) {
+    family.speed("adam_step", text_of(shape), [=](Parity& run) { adam_case(run, shape, {}, 1, false); });
+  }
   // A network of a usual size, for timing.
   family.operation("adam_step", "75264", [](Parity& run) { adam_case(run, {75264, 0}, {}, 1, false); });
   family.operation("rmsprop_step", "75264", [](Parity& run) { rmsprop_case(run, {75264, 0}, {}, false); });

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -47,6 +48,15 @@ struct Place {
   }
 };
 
+/// An implementation of an operation, or of most of it, by another library, on CUDA devices.
+struct Rival {
+  std::string library;
+  /// Makes the call for the memory of a place, as tests/operations/rivals/rivals.h says; empty: nothing to time.
+  std::function<std::function<void()>(const Place&)> prepare;
+  /// What the call has to do to the memory, done on the CPU.
+  std::function<void(const Place&)> expected;
+};
+
 /// The memory of one operation, and what is expected of it. Each tensor lies in memory of its own, with a guard zone
 /// before, behind and between its rows. The zones are NaN (of a kind that nothing else writes): an operation that reads
 /// them gets a wrong result, one that writes them is caught.
@@ -81,6 +91,10 @@ class Parity {
 
   /// Floating-point operations of a run, where they count rather than the bytes moved; for timing.
   void flops(double count) { flops_ = count; }
+  /// Bytes that a run moves, where they are not those of all tensors, each once; for timing.
+  void bytes(double count) { bytes_ = count; }
+  /// Someone else's implementation, that `speed` times beside the operation.
+  void rival(Rival rival) { rivals_.push_back(std::move(rival)); }
   /// A wider limit of the normalised mean squared error than 1e-10, and why.
   void allow(double limit, const char* reason) {
     limit_ = limit;
@@ -90,8 +104,16 @@ class Parity {
  protected:
   /// Memory of the tensors on one device, as they are before the operation.
   class DeviceCopy;
+  using Memory = std::vector<std::vector<std::byte>>;  ///< Of every tensor.
   double flops() const { return flops_; }
-  double bytes() const;  ///< of all tensors, each once
+  double bytes() const;
+  const std::vector<Rival>& rivals() const { return rivals_; }
+  /// The memory of every tensor as an operation left it.
+  Memory run(DeviceId device, const std::function<void(const Place&)>& operation) const;
+  Memory download(const DeviceCopy& copy) const;
+  /// The largest normalised mean squared error of a tensor that may change; infinite where values that are whole
+  /// numbers or not finite are not the same.
+  double difference(const Memory& expected, const Memory& found) const;
 
  private:
   enum class Kind { float32, float64, integer };
@@ -105,7 +127,8 @@ class Parity {
     Index begin = 0;
     bool may_change = false;
   };
-  using Memory = std::vector<std::vector<std::byte>>;  // of every tensor, as it is after the operation
+  /// Of one tensor.
+  struct Difference;
 
   template <class T>
   static constexpr Kind kind_of() {
@@ -116,13 +139,15 @@ class Parity {
   std::size_t add_image(Kind kind, std::size_t element_bytes, Index rows, Index columns, Layout layout,
                         bool may_change);
   std::vector<float> normal_values(Index count);
-  Memory run(DeviceId device, const std::function<void(const Place&)>& operation) const;
+  Difference difference(std::size_t number, const Memory& expected, const Memory& found) const;
   void expect_untouched(const Memory& after, const std::string& where) const;
   void expect_close(const Memory& expected, const Memory& found, const std::string& where) const;
 
   std::mt19937 generator_;
   std::vector<Image> images_;
+  std::vector<Rival> rivals_;
   double flops_ = 0.0;
+  std::optional<double> bytes_;
   double limit_ = 1e-10;
   const char* reason_ = "";
 };

@@ -28,16 +28,17 @@ void column_sums(Stream& stream, ConstMatrix x, Vector out) {
   kernels::column_sums(stream, x, out);
 }
 
+void column_moments_case(Parity& run, const MatrixCase& shape) {
+  const auto x = run.input(shape.rows, shape.columns, shape.layout);
+  const auto mean = run.output(1, shape.columns, {0, shape.layout.offset});
+  const auto variance = run.output(1, shape.columns);
+  run.expect_same(
+      [=](const Place& at) { kernels::column_moments(at.stream, at.matrix(x), at.vector(mean), at.vector(variance)); });
+}
+
 void register_columns(Family& family, const MatrixCase& shape) {
   const std::string text = text_of(shape);
-  family.operation("column_moments", text, [=](Parity& run) {
-    const auto x = run.input(shape.rows, shape.columns, shape.layout);
-    const auto mean = run.output(1, shape.columns, {0, shape.layout.offset});
-    const auto variance = run.output(1, shape.columns);
-    run.expect_same([=](const Place& at) {
-      kernels::column_moments(at.stream, at.matrix(x), at.vector(mean), at.vector(variance));
-    });
-  });
+  family.operation("column_moments", text, [=](Parity& run) { column_moments_case(run, shape); });
   family.parity("column_moments", text + ", mean alone", [=](Parity& run) {
     matrix_case(run, shape, shape.columns,
                 [](Stream& stream, ConstMatrix x, Vector mean) { kernels::column_moments(stream, x, mean, {}); });
@@ -106,13 +107,15 @@ void register_top_k(Family& family, const MatrixCase& shape) {
   }
 }
 
+void sum_case(Parity& run, const VectorCase& shape) {
+  const auto x = run.input(1, shape.size, {0, shape.offset});
+  const auto out = run.output<double>(1, 1);
+  run.expect_same([=](const Place& at) { kernels::sum(at.stream, at.vector(x), at.vector(out)); });
+}
+
 void register_vectors(Family& family, const VectorCase& shape) {
   const std::string text = text_of(shape);
-  family.operation("sum", text, [=](Parity& run) {
-    const auto x = run.input(1, shape.size, {0, shape.offset});
-    const auto out = run.output<double>(1, 1);
-    run.expect_same([=](const Place& at) { kernels::sum(at.stream, at.vector(x), at.vector(out)); });
-  });
+  family.operation("sum", text, [=](Parity& run) { sum_case(run, shape); });
   for (const auto& [norm, name] : {std::pair{Norm::l1, " L1"}, {Norm::l2, " L2"}, {Norm::maximum, " maximum"}}) {
     family.operation("vector_norm", text + name, [=, norm = norm](Parity& run) {
       const auto x = run.input(1, shape.size, {0, shape.offset});
@@ -311,6 +314,12 @@ const Family reduction("reduction", [](Family& family) {
   for (const MatrixCase& shape : cases) {
     register_columns(family, shape);
     register_rows(family, shape);
+  }
+  for (const MatrixCase& shape : {MatrixCase{4096, 17, {}}, {100000, 111, {}}}) {  // data sets
+    family.speed("column_moments", text_of(shape), [=](Parity& run) { column_moments_case(run, shape); });
+  }
+  for (const VectorCase& shape : large_vector_cases()) {
+    family.speed("sum", text_of(shape), [=](Parity& run) { sum_case(run, shape); });
   }
   for (const MatrixCase& shape : score_cases()) register_top_k(family, shape);
   cases.push_back({1, 20011, {0, 1}});  // several parts of a row

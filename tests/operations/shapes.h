@@ -75,6 +75,16 @@ inline std::vector<MatrixCase> matrix_cases() {
   return cases;
 }
 
+/// For timing alone: a batch of hidden values, and a matrix larger than the cache of a GPU.
+inline std::vector<MatrixCase> large_matrix_cases() {
+  return {{4096, 256, {}}, {65536, 256, {}}};
+}
+
+/// For timing alone: the parameters of a network, and a vector larger than the cache of a GPU.
+inline std::vector<VectorCase> large_vector_cases() {
+  return {{1 << 20, 0}, {1 << 24, 0}};
+}
+
 inline std::vector<VectorCase> vector_cases() {
   std::vector<VectorCase> cases;
   for (const Index size : {0, 1, 2, 3, 4, 5, 7, 31, 32, 33, 127, 255, 256, 257, 1000, 1023, 1025, 4095, 4097, 20011}) {

@@ -8,7 +8,8 @@ namespace {
 
 using Direction = Standardization::Direction;
 
-void register_parity(Family& family, const MatrixCase& shape) {
+/// As Family::operation does, or as Family::speed for the large ones.
+void register_cases(Family& family, const MatrixCase& shape, decltype(&Family::operation) add) {
   const auto with_moments = [=](auto operation) {
     return [=](Parity& run) {
       const auto x = run.input(shape.rows, shape.columns, shape.layout);
@@ -27,14 +28,16 @@ void register_parity(Family& family, const MatrixCase& shape) {
     });
   };
   const std::string text = text_of(shape);
-  family.operation("standardize", text, with_moments(kernels::standardize<float>));
-  family.operation("unstandardize", text, with_moments(kernels::unstandardize<float>));
-  family.operation("standardize_backward", text, backward(kernels::standardize_backward<float>));
-  family.operation("unstandardize_backward", text, backward(kernels::unstandardize_backward<float>));
+  constexpr auto float32 = kernels::Precision::float32;
+  (family.*add)("standardize", text, with_moments(kernels::standardize<float>), float32);
+  (family.*add)("unstandardize", text, with_moments(kernels::unstandardize<float>), float32);
+  (family.*add)("standardize_backward", text, backward(kernels::standardize_backward<float>), float32);
+  (family.*add)("unstandardize_backward", text, backward(kernels::unstandardize_backward<float>), float32);
 }
 
 const Family standardization("standardization", [](Family& family) {
-  for (const MatrixCase& shape : matrix_cases()) register_parity(family, shape);
+  for (const MatrixCase& shape : matrix_cases()) register_cases(family, shape, &Family::operation);
+  for (const MatrixCase& shape : large_matrix_cases()) register_cases(family, shape, &Family::speed);
   family.parity("standardize", "there and back in place", [](Parity& run) {
     const auto x = run.changed(33, 17, {3, 1});
     const auto mean = run.input(1, 17);
