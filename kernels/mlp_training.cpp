@@ -35,10 +35,13 @@ void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& object
   eigen::train_mlp(stream, shape, objective, data, members, steps);
 }
 
-Index mlp_training_chunk(Stream& stream, const MlpShape& shape, const MlpObjective& objective, Index batch) {
+Index mlp_training_chunk([[maybe_unused]] Stream& stream, const MlpShape& shape,
+                         [[maybe_unused]] const MlpObjective& objective, Index batch) {
   check_shape(shape);
   require(batch >= 1, "mlp_training_chunk", "a batch of at least 1");
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(mlp_training_chunk, stream, shape, objective, batch);
+#if MYNAH_WITH_CUDA
+  if (stream.backend() == Backend::cuda) return cuda::mlp_training_chunk(stream, shape, objective, batch);
+#endif
   return batch;
 }
 
