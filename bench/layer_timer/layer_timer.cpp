@@ -5,6 +5,9 @@
 // its place, backward to the tensors and to the input; all through an Execution. A sample of a loss is value and
 // gradient.
 
+#include <cstdio>
+#include <exception>
+
 #include "bench/layer_timer/timed_layers.h"
 #include "bench/timer_program.h"
 #include "bench/timing.h"
@@ -97,7 +100,7 @@ std::vector<double> time_softmax_cross_entropy(const Request& request, bench::La
 
 }  // namespace
 
-int main(int count, char** arguments) {
+int main(int count, char** arguments) try {
   bench::TimerProgram program("mynah_layer_timer", "Times a forward and a backward pass of one layer, or a loss.");
   std::string layer = "linear:in=256,out=256,activation=relu";
   bool processor_time = false;
@@ -113,4 +116,7 @@ int main(int count, char** arguments) {
     return spec.kind() == "softmax_cross_entropy" ? time_softmax_cross_entropy(request, spec, stream)
                                                   : time_layer(request, spec, stream);
   });
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "mynah_layer_timer: %s\n", error.what());
+  return 2;
 }
