@@ -28,8 +28,7 @@ void print_line(const std::vector<double>& sorted_samples) {
 }  // namespace
 
 TimerProgram::TimerProgram(const std::string& name, const std::string& description)
-    : name_(name),
-      app_(description + "\nPrints {\"median_us\": .., \"best_us\": .., \"rounds\": ..}, in microseconds.", name) {
+    : app_(description + "\nPrints {\"median_us\": .., \"best_us\": .., \"rounds\": ..}, in microseconds.", name) {
   app_.option_defaults()->always_capture_default();
   app_.add_option("--batch", batch, "rows");
   app_.add_option("--seconds", seconds, "how long to measure");
@@ -44,9 +43,6 @@ int TimerProgram::run(int count, char** arguments, const std::function<std::vect
   return 0;
 } catch (const CLI::ParseError& error) {
   return app_.exit(error) == 0 ? 0 : 2;
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());
-  return 2;
 }
 
 }  // namespace mynah::bench

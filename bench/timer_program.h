@@ -22,11 +22,10 @@ class TimerProgram {
   std::string device = "cpu";
 
   /// Reads the options, pins the thread, prints what `measure` returns, microseconds in order. Returns an exit code: 2
-  /// for a request that cannot be met.
+  /// for options that there are not. Throws what `measure` throws.
   int run(int count, char** arguments, const std::function<std::vector<double>()>& measure);
 
  private:
-  std::string name_;
   CLI::App app_;
   int core_ = -1;
 };

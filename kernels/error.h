@@ -19,12 +19,7 @@ class Error : public std::runtime_error {
 
   /// place: file, row, column, tensor or operation name. problem: one sentence without a full stop. remedy may be
   /// empty.
-  Error(Cause cause, std::string place, std::string problem, std::string remedy = {})
-      : std::runtime_error(place + ": " + problem + (remedy.empty() ? std::string{} : "\n" + remedy)),
-        cause_(cause),
-        place_(std::move(place)),
-        problem_(std::move(problem)),
-        remedy_(std::move(remedy)) {}
+  Error(Cause cause, std::string place, std::string problem, std::string remedy = {});
 
   Cause cause() const noexcept { return cause_; }
   const std::string& place() const noexcept { return place_; }
@@ -39,8 +34,6 @@ class Error : public std::runtime_error {
 };
 
 /// Shorthand for the most frequent case: the user's input is at fault.
-inline Error input_error(std::string place, std::string problem, std::string remedy = {}) {
-  return Error(Error::Cause::input, std::move(place), std::move(problem), std::move(remedy));
-}
+Error input_error(std::string place, std::string problem, std::string remedy = {});
 
 }  // namespace mynah

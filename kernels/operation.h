@@ -47,21 +47,16 @@
 namespace mynah::kernels {
 
 /// Thrown where an operation reaches a CUDA stream in a build without CUDA; cannot happen through Device.
-[[noreturn]] inline void throw_no_cuda_backend(const char* operation) {
-  throw Error(Error::Cause::internal, operation, "this build of mynah has no CUDA backend",
-              "build with the CUDA toolkit, or use the CPU device");
-}
+[[noreturn]] void throw_no_cuda_backend(const char* operation);
 
 /// Thrown where doubles reach a CUDA stream.
-[[noreturn]] inline void throw_no_doubles_on_cuda(const char* operation) {
-  throw Error(Error::Cause::internal, operation, "doubles are for checking gradients on the CPU");
-}
+[[noreturn]] void throw_no_doubles_on_cuda(const char* operation);
 
-/// Thrown by the checks in `kernels/FAMILY.cpp`: shapes do not fit each other.
+[[noreturn]] void throw_arguments_do_not_fit(const char* operation, const char* expectation);
+
+/// The checks in `kernels/FAMILY.cpp`: throws where shapes do not fit each other.
 inline void require(bool holds, const char* operation, const char* expectation) {
-  if (!holds) {
-    throw Error(Error::Cause::internal, operation, std::string("arguments do not fit: expected ") + expectation);
-  }
+  if (!holds) throw_arguments_do_not_fit(operation, expectation);
 }
 
 }  // namespace mynah::kernels

@@ -5,6 +5,9 @@
 // its place, backward to the tensors and to the input; all through an Execution. A sample of a loss is value and
 // gradient.
 
+#include <cstdio>
+#include <exception>
+
 #include "bench/layer_timer/dcgan.h"
 #include "bench/layer_timer/timed_layers.h"
 #include "bench/timer_program.h"
@@ -114,7 +117,7 @@ std::vector<double> time_anything(const Request& request, bench::LayerSpec& spec
 
 }  // namespace
 
-int main(int count, char** arguments) {
+int main(int count, char** arguments) try {
   bench::TimerProgram program(
       "mynah_layer_timer", "Times a forward and a backward pass of one layer, a loss, or a training step of a DCGAN.");
   std::string layer = "linear:in=256,out=256,activation=relu";
@@ -130,4 +133,7 @@ int main(int count, char** arguments) {
     bench::LayerSpec spec(layer);
     return time_anything(request, spec, stream);
   });
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "mynah_layer_timer: %s\n", error.what());
+  return 2;
 }

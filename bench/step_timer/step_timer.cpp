@@ -4,6 +4,8 @@
 // A training step is what mynah trains with: rows gathered by the epoch's permutation, forward, mean squared error,
 // backward, Adam, all through the plan. Inference goes through Policy::outputs, the public interface.
 
+#include <cstdio>
+#include <exception>
 #include <vector>
 
 #include "algorithms/policy.h"
@@ -81,7 +83,7 @@ std::vector<double> time_inference(const Request& request, DeviceId device) {
 
 }  // namespace
 
-int main(int count, char** arguments) {
+int main(int count, char** arguments) try {
   bench::TimerProgram program("mynah_step_timer", "Times a training step, or the inference of one observation.");
   std::vector<Index> layers{17, 256, 6};
   bool inference = false;
@@ -95,4 +97,7 @@ int main(int count, char** arguments) {
     const DeviceId device = choose_device(program.device);
     return inference ? time_inference(request, device) : time_training(request, device);
   });
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "mynah_step_timer: %s\n", error.what());
+  return 2;
 }

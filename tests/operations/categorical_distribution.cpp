@@ -353,8 +353,7 @@ const Family categorical("distribution", [](Family& family) {
   for (const char* name : {"few", "two", "many", "one", "near", "large", "masked"}) {
     family.pytorch(every_operation, std::string("categorical_") + name, compare_with_pytorch);
   }
-  family.without({"categorical_sample"}, {Aspect::gradient},
-                 "a drawn class is no differentiable function of its logits");
+  family.without("categorical_sample", Aspect::gradient, "a drawn class is no differentiable function of its logits");
   family.without(every_operation, {Aspect::tangent},
                  "policy gradients are of first order; their curvature is categorical_fisher_product");
 });

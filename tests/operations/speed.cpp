@@ -31,7 +31,7 @@ std::vector<DeviceDescription> devices_named(const std::string& device) {
 /// that it took, and the time of each rival, divided by ours.
 void report(benchmark::State& state, const Timing& timing, const Roof& roof) {
   const double seconds = timing.results().front().seconds;
-  for (auto _ : state) state.SetIterationTime(seconds);
+  while (state.KeepRunning()) state.SetIterationTime(seconds);
   state.counters["B/s"] = timing.bytes() / seconds;
   if (timing.flops() > 0) state.counters["FLOP/s"] = timing.flops() / seconds;
   const double at_roof = std::max(timing.bytes() / roof.bytes_per_second, timing.flops() / roof.flops_per_second);
