@@ -8,7 +8,6 @@ namespace mynah::tests {
 namespace {
 
 using kernels::Activation;
-using kernels::ElementwiseLoss;
 using kernels::MlpObjective;
 using kernels::MlpShape;
 
