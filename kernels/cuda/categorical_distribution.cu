@@ -52,7 +52,7 @@ __device__ __forceinline__ double divergence(const Row& p, const Row& q, int lan
 
 /// What an operation does with a row: work.run<group>(row, lane, valid), by all threads of the group together.
 template <int group, class Work>
-__global__ void __launch_bounds__(sum_threads, 4) categorical_kernel(Index rows, Work work) {
+__global__ void __launch_bounds__(sum_threads, 2) categorical_kernel(Index rows, Work work) {
   for_each_row<group>(rows, [&](Index row, int lane, bool valid) { work.template run<group>(row, lane, valid); });
 }
 
