@@ -52,6 +52,7 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
     throw Error(Error::Cause::internal, "training plan", "the optimizer was made for another network's parameters");
   }
   choose_path(stream, output, options);
+  if (resident_) return;  // without a use for the places of values and gradients
   Execution::Options execution;
   execution.rows = batch_size_;
   execution.gradients = true;
