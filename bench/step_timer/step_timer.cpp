@@ -26,6 +26,7 @@ struct Request {
   std::vector<Index> layers;
   Index batch;
   double seconds;
+  int threads;
 };
 
 PolicyDescription describe(const Request& request) {
@@ -57,6 +58,7 @@ Demonstrations random_demonstrations(const Request& request) {
 
 std::vector<double> time_training(const Request& request, DeviceId device) {
   Policy policy(device, describe(request), 1);
+  policy.stream().use_threads(request.threads, Stream::Binding::bound);
   const Demonstrations data = random_demonstrations(request);
   std::vector<std::int32_t> rows(static_cast<std::size_t>(data.rows()));
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int32_t>(i);
@@ -87,13 +89,15 @@ int main(int count, char** arguments) try {
   bench::TimerProgram program("mynah_step_timer", "Times a training step, or the inference of one observation.");
   std::vector<Index> layers{17, 256, 6};
   bool inference = false;
+  int threads = 1;
   program.options()
       .add_option("--layers", layers, "sizes of the layers, the input's first")
       ->delimiter(',')
       ->expected(2, CLI::detail::expected_max_vector_size);
+  program.options().add_option("--threads", threads, "that share large operations")->capture_default_str();
   program.options().add_flag("--inference", inference, "of one observation, in place of a training step");
   return program.run(count, arguments, [&] {
-    const Request request{layers, program.batch, program.seconds};
+    const Request request{layers, program.batch, program.seconds, threads};
     const DeviceId device = choose_device(program.device);
     return inference ? time_inference(request, device) : time_training(request, device);
   });
