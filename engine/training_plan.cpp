@@ -1,5 +1,7 @@
 #include "engine/training_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "kernels/elementwise.h"
@@ -51,17 +53,17 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   if (&optimizer.parameters() != &network.parameters) {
     throw Error(Error::Cause::internal, "training plan", "the optimizer was made for another network's parameters");
   }
+  execution_.rows = batch_size_;
+  execution_.gradients = true;
+  execution_.mode = Mode::train;
+  execution_.precision = options.precision;
+  execution_.seed = options.seed;
+  execution_.step = optimizer.step_counter();
   choose_path(stream, output, options);
   if (resident_) return;  // without a use for the places of values and gradients
-  Execution::Options execution;
-  execution.rows = batch_size_;
-  execution.gradients = true;
-  execution.mode = Mode::train;
-  execution.precision = options.precision;
-  execution.seed = options.seed;
-  execution.step = optimizer.step_counter();
-  full_ = std::make_unique<Batch>(stream, network, output, data, execution);
+  full_ = std::make_unique<Batch>(stream, network, output, data, execution_);
   if (const Index rest = data.rows() % batch_size_; rest != 0) {
+    Execution::Options execution = execution_;
     execution.rows = rest;
     rest_ = std::make_unique<Batch>(stream, network, output, data, execution);
   }
@@ -172,19 +174,56 @@ double TrainingPlan::run_epoch(Stream& stream, Index epoch) {
   return finish_epoch(stream);
 }
 
+TrainingPlan::StepCost TrainingPlan::count_step() const {
+  Stream stream(network_->device);  // nothing runs on it
+  std::unique_ptr<Batch> own;
+  if (full_ == nullptr) own = std::make_unique<Batch>(stream, *network_, output_, *data_, execution_);
+  const Batch& batch = full_ != nullptr ? *full_ : *own;
+  StepCost cost;
+  {
+    const kernels::OperationCount count;
+    queue_step(stream, batch);
+    cost.plain = count.work();
+  }
+  const kernels::OperationCount count;
+  if (resident_) {
+    cost.steps = steps_per_epoch();
+    resident_->run(stream, 0, cost.steps);
+  } else {
+    queue_step(stream, batch);
+  }
+  cost.taken = count.work();
+  return cost;
+}
+
+std::string TrainingPlan::describe_cost() const {
+  const bool cuda = network_->device.backend == Backend::cuda;
+  const auto text = [&](const kernels::Work& work, Index steps) {
+    const auto per_step = [&](Index total) {
+      return fmt::format("{:.3g}", static_cast<double>(total) / static_cast<double>(steps));
+    };
+    return (cuda ? per_step(work.launches) + " launches" : per_step(work.operations) + " operations") + " and " +
+           (work.complete ? "" : "at least ") + std::to_string((work.bytes() + steps / 2) / steps) + " bytes";
+  };
+  const StepCost cost = count_step();
+  std::string result = "a step is " + text(cost.taken, cost.steps);
+  const std::string plain = "a step is " + text(cost.plain, 1);
+  return result == plain ? result : result + ", operations one by one " + text(cost.plain, 1);
+}
+
 std::string TrainingPlan::describe() const {
   std::string text = std::to_string(steps_per_epoch()) + " steps an epoch: batches of " + std::to_string(batch_size_);
   if (rest_ != nullptr) text += ", the last of " + std::to_string(rest_->execution.rows());
   text += "; data resident on the device (" + std::to_string(data_->rows()) + " rows); ";
   if (resident_) {
     return text + "an epoch in one launch, the network resident in a block's shared memory, " +
-           std::to_string(resident_->chunk()) + " rows at a time";
+           std::to_string(resident_->chunk()) + " rows at a time; " + describe_cost();
   }
   text += "linear layers fused with bias and activation; " + std::to_string(full_->execution.fused_activation_count()) +
           " activation derivatives fused into the layer behind; ";
   text += record_ ? "steps recorded and replayed" : "operations called directly";
-  if (full_->recording.ready()) text += " (" + std::to_string(full_->recording.launches()) + " launches a step)";
   if (!not_resident_.empty()) text += "; not resident: " + not_resident_;
+  text += "; " + describe_cost();
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include "engine/optimizer.h"
 #include "engine/resident_data.h"
 #include "engine/resident_mlp.h"
+#include "kernels/operation_count.h"
 #include "kernels/philox.h"
 #include "kernels/recording.h"
 
@@ -66,7 +67,16 @@ class TrainingPlan {
   Index rows() const { return data_->rows(); }  ///< Of an epoch.
   Index steps_per_epoch() const { return (data_->rows() + batch_size_ - 1) / batch_size_; }
 
-  /// What was chosen, for a person: batches, layers, where data lie, whether steps are recorded and how many launches.
+  /// What a step of a full batch costs, counted while it is queued and not run: see kernels/operation_count.h, which
+  /// says what bytes are. Allocates the places of a batch where the training is resident and has none.
+  struct StepCost {
+    kernels::Work plain;  ///< Every operation by itself, as Path::direct has them.
+    kernels::Work taken;  ///< As this plan takes `steps` steps.
+    Index steps = 1;
+  };
+  StepCost count_step() const;
+
+  /// What was chosen, for a person: batches, layers, where data lie, whether steps are recorded, and what a step costs.
   std::string describe() const;
 
  private:
@@ -86,6 +96,7 @@ class TrainingPlan {
   void choose_path(Stream& stream, Value output, const Options& options);
   void run_step(Stream& stream);
   void queue_step(Stream& stream, const Batch& batch) const;
+  std::string describe_cost() const;
 
   Network* network_;
   Value input_;
@@ -94,6 +105,7 @@ class TrainingPlan {
   const ResidentData* data_;
   LossOptions loss_;
   Index batch_size_;
+  Execution::Options execution_;  ///< Of a full batch.
   RandomKey permutation_key_;
   bool record_ = false;
   std::optional<ResidentMlp> resident_;

@@ -106,8 +106,9 @@ __device__ __forceinline__ double softmax_row(const SoftmaxArguments& arguments,
 
 /// Limited by memory for many classes, by the latency of the reductions for few.
 template <int group>
-__global__ void __launch_bounds__(sum_threads)
-    softmax_kernel(SoftmaxArguments arguments, float* gradient, Index gradient_stride, SumTarget loss) {
+__global__ void __launch_bounds__(sum_threads) softmax_kernel(EarlierWork earlier, SoftmaxArguments arguments,
+                                                              float* gradient, Index gradient_stride, SumTarget loss) {
+  earlier.wait();
   const double share = arguments.share();
   double sum = 0.0;
   for_each_row<group>(arguments.logits.rows, [&](Index row, int lane, bool valid) {

@@ -19,7 +19,8 @@ constexpr int dot_warps = 8;
 /// limited by memory. Neighbouring warps share a row of x, which they find in L1. Tensor cores would not help: in
 /// reduced precision the factors are rounded here and multiplied in float32.
 template <bool packs, Precision precision>
-__global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(LinearArguments arguments) {
+__global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(EarlierWork earlier, LinearArguments arguments) {
+  earlier.wait();
   constexpr Index width = packs ? 4 : 1;
   const Index element = Index{blockIdx.x} * dot_warps + threadIdx.x / 32;
   const Index lane = threadIdx.x % 32;
@@ -73,8 +74,9 @@ Index prepare_parts(Stream& stream, LinearArguments& arguments, Index parts, Ind
   parts = ceil_divide(arguments.depth, arguments.part_depth);
   const Index elements = arguments.a.extent * arguments.b.extent;
   const Index sums = arguments.target.row_sums == nullptr ? 0 : arguments.a.extent;
-  arguments.partial =
-      static_cast<float*>(stream.scratch(static_cast<std::size_t>(parts * (elements + sums)) * sizeof(float)));
+  const std::size_t bytes = static_cast<std::size_t>(parts * (elements + sums)) * sizeof(float);
+  arguments.partial = static_cast<float*>(stream.scratch(bytes));
+  count_scratch(bytes);
   if (sums > 0) arguments.partial_row_sums = arguments.partial + parts * elements;
   return parts;
 }
@@ -85,7 +87,8 @@ void add_parts(Stream& stream, const char* operation, const LinearArguments& arg
   const bool packs = arguments.target.packs && n % 4 == 0;
   map(stream, operation, m, n, packs, AddParts{arguments.target, arguments.partial, parts, m, n});
   if (arguments.partial_row_sums == nullptr) return;
-  map_singly(stream, operation, m, AddPartRowSums{arguments.partial_row_sums, parts, m, arguments.target.row_sums});
+  map_singly(stream, operation, m,
+             AddPartRowSums{arguments.partial_row_sums, parts, m, arguments.target.row_sums, arguments.target.add});
 }
 
 /// The launch common to the three products. packs: both operands may be read four floats at a time.
@@ -162,7 +165,7 @@ void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix d
     arguments.b = {x.data, x.stride, wants_dw ? x.columns : 0};
     arguments.depth = dz.rows;
     arguments.target = target_of(dw);
-    arguments.target.add = true;
+    arguments.target.add = !options.overwrite_weights;
     arguments.target.row_sums = wants_db ? db.data : nullptr;
     const bool packs = allows_packs(dz) && allows_packs(x);
     const Precision precision = wants_dw ? options.precision : Precision::float32;  // no products, no rounding
