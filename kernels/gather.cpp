@@ -22,6 +22,26 @@ void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const I
   eigen::gather_labels(stream, source, rows, first, out);
 }
 
+void gather_batch(Stream& stream, const BatchSource& source, ConstLabels rows, const Index* first,
+                  const BatchPlace& out) {
+  const Index count = out.inputs.rows;
+  const bool labels = !out.labels.empty();
+  require(source.inputs.columns == out.inputs.columns, "gather_batch", "inputs [count, columns]");
+  require(labels ? out.labels.size == count && out.values.empty() : out.values.rows == count, "gather_batch",
+          "as many values, or labels, as inputs");
+  require(labels || source.values.columns == out.values.columns, "gather_batch", "values [count, columns]");
+  require(count <= rows.size, "gather_batch", "no more rows in out than row numbers");
+  if (count == 0) return;
+  const ConstMatrix values = labels ? ConstMatrix{} : source.values.middle_rows(0, count);
+  const ConstLabels chosen = labels ? ConstLabels{source.labels.data, count} : ConstLabels{};
+  if (is_only_counted(stream, source.inputs.middle_rows(0, count), values, chosen, ConstLabels{rows.data, count}, first,
+                      out.inputs, out.values, out.labels)) {
+    return;
+  }
+  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(gather_batch, stream, source, rows, first, out);
+  eigen::gather_batch(stream, source, rows, first, out);
+}
+
 MYNAH_FOR_FLOAT_AND_DOUBLE(gather_rows)
 
 }  // namespace mynah::kernels

@@ -1,5 +1,6 @@
 #include "kernels/linear.h"
 
+#include "kernels/elementwise.h"
 #include "kernels/operation_count.h"
 
 namespace mynah::kernels {
@@ -30,7 +31,13 @@ void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scal
   require(db.data == nullptr || db.size == 0 || db.size == w.rows, "linear_backward", "db [outputs], or empty");
   require(input_activation.activation == Activation::none || (same_shape(input_activation.operand, x) && !options.add),
           "linear_backward", "the operand of the input's activation, of the shape of x, and dx not added to");
-  if (x.rows == 0 && !options.overwrite_weights) return;
+  if (x.rows == 0) {
+    if (options.overwrite_weights) {
+      zero<Scalar>(stream, dw);
+      fill<Scalar>(stream, db, 0.0f);
+    }
+    return;
+  }
   if (dx.empty()) input_activation = {};
   const ConstMatrixOf<Scalar> for_dw = dw.empty() ? ConstMatrixOf<Scalar>{} : x;
   const ConstMatrixOf<Scalar> for_dx = dx.empty() ? ConstMatrixOf<Scalar>{} : w;

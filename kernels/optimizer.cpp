@@ -83,8 +83,7 @@ void ema_update(Stream& stream, double decay, const Index* step, ConstVector val
   require(decay >= 0.0 && decay < 1.0, "ema_update", "a decay in [0, 1)");
   if (values.empty()) return;
   if (is_only_counted(stream, step, values, changed(average))) return;
-  if (stream.backend() == Backend::cuda)
-    return MYNAH_ON_CUDA(ema_update, stream, decay, step, values, average);
+  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(ema_update, stream, decay, step, values, average);
   eigen::ema_update(stream, decay, step, values, average);
 }
 

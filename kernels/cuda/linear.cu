@@ -2,11 +2,11 @@
 
 #include <limits>
 
-#include "kernels/cuda/block_reduce.h"
+#include "kernels/cuda/dot_product.h"
 #include "kernels/cuda/linear_mma.h"
+#include "kernels/cuda/linear_parts.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/mma_tile.h"
-#include "kernels/precision_rounding.h"
 
 namespace mynah::kernels::cuda {
 namespace {
@@ -21,7 +21,6 @@ constexpr int dot_warps = 8;
 template <bool packs, Precision precision>
 __global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(EarlierWork earlier, LinearArguments arguments) {
   earlier.wait();
-  constexpr Index width = packs ? 4 : 1;
   const Index element = Index{blockIdx.x} * dot_warps + threadIdx.x / 32;
   const Index lane = threadIdx.x % 32;
   if (element >= arguments.a.extent * arguments.b.extent) return;  // the whole warp
@@ -29,22 +28,7 @@ __global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(EarlierWork 
   const Index n = element % arguments.b.extent;
   const float* a = arguments.a.data + m * arguments.a.stride;
   const float* b = arguments.b.data + n * arguments.b.stride;
-  float sum = 0.0f;
-#pragma unroll 4
-  for (Index k = lane * width; k < arguments.depth; k += 32 * width) {
-    if (k + width <= arguments.depth) {
-      const Pack<width> left = load<width>(a + k);
-      const Pack<width> right = load<width>(b + k);
-#pragma unroll
-      for (int i = 0; i < width; ++i)
-        sum += rounded_to<precision>(left.value[i]) * rounded_to<precision>(right.value[i]);
-    } else {
-      for (Index rest = k; rest < arguments.depth; ++rest) {
-        sum += rounded_to<precision>(a[rest]) * rounded_to<precision>(b[rest]);
-      }
-    }
-  }
-  sum = warp_sum(sum);
+  const float sum = dot_product<packs, precision>(a, b, arguments.depth, lane);
   if (lane == 0) store_finished<1>(arguments.target, m, n, {{sum}});
 }
 
@@ -91,6 +75,19 @@ void add_parts(Stream& stream, const char* operation, const LinearArguments& arg
              AddPartRowSums{arguments.partial_row_sums, parts, m, arguments.target.row_sums, arguments.target.add});
 }
 
+/// The product of float32 by the tile that was chosen.
+template <LinearProduct product>
+void launch_tiles(Stream& stream, const char* operation, LinearKernel kernel, const LinearArguments& arguments,
+                  Index parts, bool packs) {
+  if (kernel == LinearKernel::large) {
+    launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
+  } else if (kernel == LinearKernel::medium) {
+    launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
+  } else {
+    launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
+  }
+}
+
 /// The launch common to the three products. packs: both operands may be read four floats at a time.
 template <LinearProduct product>
 void multiply(Stream& stream, const char* operation, Precision precision, LinearArguments arguments, bool packs) {
@@ -103,12 +100,8 @@ void multiply(Stream& stream, const char* operation, Precision precision, Linear
   const Index parts = prepare_parts(stream, arguments, choice.parts, deepest_tile);
   if (!strict) {
     launch_linear_mma(stream, operation, product, choice.kernel, precision, arguments, parts, packs);
-  } else if (choice.kernel == LinearKernel::large) {
-    launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
-  } else if (choice.kernel == LinearKernel::medium) {
-    launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
   } else {
-    launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
+    launch_tiles<product>(stream, operation, choice.kernel, arguments, parts, packs);
   }
   if (parts > 1) add_parts(stream, operation, arguments, parts);
 }
@@ -122,6 +115,13 @@ LinearTarget target_of(Matrix c) {
 }
 
 }  // namespace
+
+Index queue_weight_parts(Stream& stream, const char* operation, LinearArguments& arguments, const LinearChoice& choice,
+                         bool packs) {
+  const Index parts = prepare_parts(stream, arguments, choice.parts, SmallTile::tile_k);
+  launch_tiles<LinearProduct::weight_gradient>(stream, operation, choice.kernel, arguments, parts, packs);
+  return parts;
+}
 
 void linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y,
                     Matrix z, ProductOptions options) {
