@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/activation_operand.h"
 #include "engine/memory_plan.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
@@ -297,35 +296,6 @@ Execution::Steps Execution::make_backward_steps(const std::vector<Value>& output
   return steps;
 }
 
-/// Where a value is made by an activation and has one user, that user multiplies by the derivative.
-void Execution::fuse_activations(Steps& steps) const {
-  std::vector<int> users(values_.size(), 0);
-  for (const Value output : outputs_) ++users[at(output)];  // the caller's
-  for (const BackwardStep& step : steps) {
-    for (const Value input : network_->graph.node(step.forward->output).inputs) ++users[at(input)];
-  }
-  for (BackwardStep& user : steps) {
-    const auto& inputs = network_->graph.node(user.forward->output).inputs;
-    if (!user.forward->layer->takes_input_activation() || user.input_gradients[0].data == nullptr) continue;
-    const std::size_t made = at(inputs[0]);
-    const auto maker = std::find_if(steps.begin(), steps.end(),
-                                    [&](const BackwardStep& step) { return at(step.forward->output) == made; });
-    if (users[made] != 1 || maker == steps.end()) continue;
-    const kernels::Activation activation = maker->forward->layer->output_activation();
-    if (activation == kernels::Activation::none) continue;
-    user.input_activation = activation;
-    user.input_activation_operand = activation_operand<float>(activation, values_[made], saved_[made]);
-    maker->gradient_is_before_activation = true;
-  }
-}
-
-int Execution::fused_activation_count() const {
-  int count = 0;
-  if (backward_steps_.empty()) return 0;
-  for (const BackwardStep& step : backward_steps_.back()) count += step.gradient_is_before_activation ? 1 : 0;
-  return count;
-}
-
 Matrix Execution::value(Value value) const {
   require_callers(value, "value", options_.gradients);
   return place_of(values_, value, "value");
@@ -367,10 +337,11 @@ const Execution::Steps& Execution::steps_to(Value output, const std::vector<Step
 
 void Execution::run_backward(Stream& stream, const BackwardStep& step, ConstMatrix output, Matrix output_gradient) {
   const ForwardStep& forward = *step.forward;
-  forward.layer->backward(
-      stream, BackwardPass{forward.inputs, output, output_gradient, step.input_gradients, forward.tensors,
-                           forward.tensor_gradients, forward.saved, forward.settings,
-                           step.gradient_is_before_activation, step.input_activation, step.input_activation_operand});
+  forward.layer->backward(stream, BackwardPass{forward.inputs, output, output_gradient, step.input_gradients,
+                                               forward.tensors, forward.tensor_gradients, forward.saved,
+                                               forward.settings, step.gradient_is_before_activation, step.overwrites,
+                                               step.optimizer_step ? &*step.optimizer_step : nullptr,
+                                               step.input_activation, step.input_activation_operand});
 }
 
 void Execution::run_backward(Stream& stream, const Steps& steps) const {

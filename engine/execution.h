@@ -1,5 +1,8 @@
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/memory_plan.h"
@@ -68,6 +71,25 @@ class Execution {
   /// Device memory of values, gradients, tangents and what layers save.
   Index bytes() const;
 
+  /// From now on backward(output) overwrites the gradients of parameters, and so needs no zeros there. Returns the
+  /// reason where it cannot, and changes nothing then.
+  std::string overwrite_parameter_gradients(Value output);
+  /// From now on backward(output) takes the optimizer's step of every layer with its gradient, which is in no gradient
+  /// buffer then. Moments are laid out as Parameters::trained(), or empty. Returns the reason where it cannot, and
+  /// changes nothing then.
+  std::string step_in_backward(Value output, const kernels::StepRule& rule, Vector first_moment, Vector second_moment);
+
+  /// What a linear layer without an activation reads, for those who compute its output in its place.
+  struct LinearOperands {
+    ConstMatrix x;
+    ConstMatrix w;
+    ConstVector b;
+  };
+  /// Of the layer that makes `value`; empty where it is of another kind.
+  std::optional<LinearOperands> linear_operands(Value value) const;
+  /// Whether a layer's passes depend on Options::step.
+  bool draws_random_numbers() const;
+
   /// How many layers multiply by the activation derivative of the layer before them, in their own epilogue.
   int fused_activation_count() const;
 
@@ -95,6 +117,8 @@ class Execution {
     std::vector<Matrix> input_gradients;
     std::vector<Matrix> input_tangent_gradients;
     std::vector<Addition> additions;
+    bool overwrites = false;
+    std::optional<kernels::LinearStep> optimizer_step;
     bool gradient_is_before_activation = false;
     kernels::Activation input_activation = kernels::Activation::none;
     ConstMatrix input_activation_operand;
@@ -115,6 +139,7 @@ class Execution {
   void place(const std::vector<bool>& needed, const std::vector<bool>& differentiable,
              const std::vector<bool>& tangible);
   void make_forward_steps(const std::vector<bool>& needed);
+  std::string not_covered_by(const Steps& steps) const;
   Steps make_backward_steps(const std::vector<Value>& outputs, bool with_tangents);
   void run_backward(Stream& stream, const Steps& steps) const;
   Matrix take_share(Value input, Shares& shares, std::vector<Addition>& additions, Index* used);
@@ -135,6 +160,7 @@ class Execution {
   std::vector<ForwardStep> forward_steps_;
   std::vector<Steps> backward_steps_;  // one list for each of outputs_, and one for all of them together
   std::vector<Steps> tangent_backward_steps_;
+  std::unique_ptr<kernels::StepRule> step_rule_;  // of step_in_backward; the steps of layers point to it
   Buffer<float> value_memory_;
   Buffer<float> gradient_memory_;
   Buffer<float> tangent_memory_;

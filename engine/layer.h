@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/activation.h"
+#include "kernels/linear_update.h"
 #include "kernels/philox.h"
 #include "kernels/precision.h"
 #include "kernels/stream.h"
@@ -101,6 +102,11 @@ struct BackwardPassOf {
   /// The layer that uses this layer's output has multiplied by its activation's derivative already: see
   /// Layer::output_activation.
   bool output_gradient_is_before_activation = false;
+  /// The gradients of tensors are overwritten instead of added to; for Layer::overwrites_tensor_gradients alone.
+  bool overwrites_tensor_gradients = false;
+  /// The optimizer's step of this layer's tensors is to be taken with their gradient, which may be left anywhere; for
+  /// Layer::steps_with_gradient alone. Null: no.
+  const kernels::LinearStep* step = nullptr;
   /// For Layer::takes_input_activation: input_gradients[0] is to be multiplied by the derivative of this one.
   kernels::Activation input_activation = kernels::Activation::none;
   MatrixView<const Scalar> input_activation_operand;
@@ -184,6 +190,13 @@ class Layer {
   /// that one multiplies by its derivative, on the way of its input gradient to memory.
   virtual kernels::Activation output_activation() const { return kernels::Activation::none; }
   virtual bool takes_input_activation() const { return false; }
+
+  /// Whether backward can overwrite the gradients of its tensors, so that nobody has to fill them with zeros first; and
+  /// whether it can take the optimizer's step itself, as kernels::linear_backward_and_step.
+  virtual bool overwrites_tensor_gradients() const { return false; }
+  virtual bool steps_with_gradient() const { return false; }
+  /// Whether its passes depend on PassSettings::step: forward and backward must then see the same.
+  virtual bool draws_random_numbers() const { return false; }
 
   virtual void forward(Stream& stream, const ForwardPassOf<float>& pass) const = 0;
   virtual void forward(Stream& stream, const ForwardPassOf<double>& pass) const = 0;

@@ -97,6 +97,20 @@ std::string Optimizer::find_resident_step(kernels::MlpObjective&, kernels::MlpMe
   return "the optimizer is " + name();
 }
 
+std::string Optimizer::find_rule(kernels::StepRule& rule, Vector& first_moment, Vector& second_moment,
+                                 Index*& steps) const {
+  kernels::MlpObjective objective;
+  kernels::MlpMember member;
+  if (std::string reason = find_resident(objective, member); !reason.empty()) return reason;
+  rule = {objective.descends, objective.adam, objective.sgd, objective.schedule, member.learning_rate, member.steps};
+  const Index size = parameters_->trained().size;
+  const auto moment = [size](float* data) { return data == nullptr ? Vector{} : Vector{data, size}; };
+  first_moment = moment(member.first_moment);
+  second_moment = moment(member.second_moment);
+  steps = member.steps;
+  return {};
+}
+
 void Optimizer::steps_were_taken(Stream& stream) const {
   if (scheduled_rate_.size() == 0) return;
   kernels::schedule_learning_rate(stream, options_.schedule, steps_.data(), base_rate_.data(), scheduled_rate_.data());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/parameters.h"
+#include "kernels/linear_update.h"
 #include "kernels/mlp_training.h"
 #include "kernels/schedule.h"
 
@@ -52,6 +53,11 @@ class Optimizer {
   /// optimizer's state. Returns the reason where it cannot; else nothing. steps_were_taken() is to be called after it.
   std::string find_resident(kernels::MlpObjective& objective, kernels::MlpMember& member) const;
   void steps_were_taken(Stream& stream) const;
+
+  /// For Execution::step_in_backward, which takes the steps with the gradients: the rule and the moments. Steps are
+  /// then to be counted in *steps by the caller, and steps_were_taken() to be called after the last. Returns the reason
+  /// where it cannot; else nothing.
+  std::string find_rule(kernels::StepRule& rule, Vector& first_moment, Vector& second_moment, Index*& steps) const;
 
   /// The average of the trained values, laid out as Parameters::trained(); empty without ema_decay. The first step
   /// copies the values. It is undefined before.

@@ -1,10 +1,13 @@
 #include "engine/training_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/gather.h"
+#include "kernels/linear_loss.h"
 #include "kernels/random.h"
 
 namespace mynah {
@@ -22,6 +25,45 @@ TrainingPlan::Batch::Batch(Stream& stream, const Network& network, Value output,
   }
 }
 
+namespace {
+
+/// Of those that kernels::linear_loss has.
+bool is_plain_loss(const LossOptions& loss) {
+  if (elementwise_loss_of(loss)) return true;
+  return loss.kind == Loss::softmax_cross_entropy && loss.class_weights.empty() && loss.label_smoothing == 0.0f &&
+         !loss.ignored_label;
+}
+
+}  // namespace
+
+void TrainingPlan::Batch::fuse(const Stream& stream, Value output, const Optimizer& optimizer,
+                               const LossOptions& loss) {
+  fused = true;
+  kernels::StepRule rule;
+  Vector first_moment, second_moment;
+  Index* counter = nullptr;
+  not_stepping = optimizer.find_rule(rule, first_moment, second_moment, counter);
+  const Matrix y = execution.value(output);
+  last_layer = execution.linear_operands(output);
+  if (!last_layer) {
+    not_with_loss = "the last layer is not linear";
+  } else if (!is_plain_loss(loss)) {
+    not_with_loss = "it is " + loss_name(loss.kind) + (takes_labels(loss.kind) ? " with options" : "");
+  } else if (!kernels::linear_loss_fits(stream, y.rows, last_layer->x.columns, y.columns)) {
+    not_with_loss = "the last layer has too many outputs";
+  }
+  if (!not_with_loss.empty()) last_layer.reset();
+  // Layers that draw random numbers by the number of the step must see the same number forward and backward.
+  counts_early = last_layer && !execution.draws_random_numbers();
+  rule.ahead = counts_early ? 0 : 1;
+  if (not_stepping.empty()) not_stepping = execution.step_in_backward(output, rule, first_moment, second_moment);
+  if (not_stepping.empty()) {
+    steps = counter;
+  } else {
+    not_overwriting = execution.overwrite_parameter_gradients(output);
+  }
+}
+
 TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value output, Optimizer& optimizer,
                            const ResidentData& data, const Options& options)
     : network_(&network),
@@ -35,7 +77,8 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
       order_(stream.device(), data.rows()),
       epoch_(stream.device(), 1),
       position_(stream.device(), 1),
-      loss_sum_(stream.device(), 1) {
+      loss_sum_(stream.device(), 1),
+      ticket_(stream.device(), 1) {
   if (options.batch_size < 1) throw input_error("batch size", std::to_string(options.batch_size) + " is below 1");
   if (data.empty()) throw input_error("training data", "has no rows", "give demonstrations with at least one row");
   if (data.inputs().columns != network.graph.columns(input)) {
@@ -51,19 +94,29 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   if (&optimizer.parameters() != &network.parameters) {
     throw Error(Error::Cause::internal, "training plan", "the optimizer was made for another network's parameters");
   }
+  execution_.rows = batch_size_;
+  execution_.gradients = true;
+  execution_.mode = Mode::train;
+  execution_.precision = options.precision;
+  execution_.seed = options.seed;
+  execution_.step = optimizer.step_counter();
+  if (options.most_recorded_steps < 1) {
+    throw input_error("most recorded steps", std::to_string(options.most_recorded_steps) + " is below 1");
+  }
+  ticket_.upload(stream, std::uint32_t{0});
   choose_path(stream, output, options);
+  fuse_ = record_ && options.fuse;
+  most_recorded_steps_ = options.most_recorded_steps;
   if (resident_) return;  // without a use for the places of values and gradients
-  Execution::Options execution;
-  execution.rows = batch_size_;
-  execution.gradients = true;
-  execution.mode = Mode::train;
-  execution.precision = options.precision;
-  execution.seed = options.seed;
-  execution.step = optimizer.step_counter();
-  full_ = std::make_unique<Batch>(stream, network, output, data, execution);
+  full_ = std::make_unique<Batch>(stream, network, output, data, execution_);
   if (const Index rest = data.rows() % batch_size_; rest != 0) {
+    Execution::Options execution = execution_;
     execution.rows = rest;
     rest_ = std::make_unique<Batch>(stream, network, output, data, execution);
+  }
+  if (!fuse_) return;
+  for (Batch* batch : {full_.get(), rest_.get()}) {
+    if (batch != nullptr) batch->fuse(stream, output, optimizer, loss_);
   }
 }
 
@@ -109,6 +162,54 @@ void TrainingPlan::begin_epoch(Stream& stream, Index epoch) {
 }
 
 void TrainingPlan::queue_step(Stream& stream, const Batch& batch) const {
+  batch.fused ? queue_fused_step(stream, batch) : queue_plain_step(stream, batch);
+}
+
+void TrainingPlan::queue_fused_step(Stream& stream, const Batch& batch) const {
+  const Execution& execution = batch.execution;
+  const Index rows = execution.rows();
+  Targets targets;
+  if (takes_labels(loss_.kind)) {
+    targets.labels = batch.label_targets.view();
+  } else {
+    targets.values = batch.values;
+  }
+  kernels::gather_batch(stream, {data_->inputs(), data_->values(), data_->labels()}, order_.view(), position_.data(),
+                        {execution.value(input_), batch.values, batch.label_targets.view()});
+  if (!batch.not_overwriting.empty()) kernels::fill(stream, network_->parameters.gradient(), 0.0f);
+  if (batch.last_layer) {
+    queue_last_layer_with_loss(stream, batch, targets);
+  } else {
+    execution.forward(stream);
+    evaluate_loss(stream, loss_, execution.value(output_), targets, loss_sum_.view(), execution.gradient(output_));
+  }
+  execution.backward(stream, output_);
+  if (batch.steps == nullptr) {
+    optimizer_->step(stream);
+  } else if (!batch.counts_early) {
+    kernels::advance(stream, batch.steps, 1);
+  }
+  if (!batch.last_layer) kernels::advance(stream, position_.data(), rows);
+}
+
+void TrainingPlan::queue_last_layer_with_loss(Stream& stream, const Batch& batch, const Targets& targets) const {
+  const Execution& execution = batch.execution;
+  execution.forward(stream, Value{output_.index - 1});  // all that comes before it
+  kernels::LinearLoss loss;
+  loss.loss = elementwise_loss_of(loss_).value_or(kernels::ElementwiseLoss::mse);
+  loss.values = targets.values;
+  loss.labels = targets.labels;
+  loss.loss_sum = loss_sum_.view();
+  loss.gradient = execution.gradient(output_);
+  loss.ticket = ticket_.data();
+  loss.counts[0] = {position_.data(), execution.rows()};
+  if (batch.steps != nullptr && batch.counts_early) loss.counts[1] = {batch.steps, 1};
+  loss.precision = execution_.precision;
+  kernels::linear_loss(stream, batch.last_layer->x, batch.last_layer->w, batch.last_layer->b, execution.value(output_),
+                       loss);
+}
+
+void TrainingPlan::queue_plain_step(Stream& stream, const Batch& batch) const {
   const Execution& execution = batch.execution;
   kernels::gather_rows(stream, data_->inputs(), order_.view(), position_.data(), execution.value(input_));
   Targets targets;
@@ -130,11 +231,20 @@ void TrainingPlan::queue_step(Stream& stream, const Batch& batch) const {
 void TrainingPlan::run_steps(Stream& stream, Index count) {
   const Index rows_left = data_->rows() - row_;
   const Index steps = std::min(count, (rows_left + batch_size_ - 1) / batch_size_);
+  if (steps == 0) return;
   if (!resident_) {
-    for (Index step = 0; step < steps; ++step) run_step(stream);
+    const Index together = recorded_together();
+    for (Index step = 0; step < steps;) {
+      if (replay_several(stream, steps - step)) {
+        step += together;
+      } else {
+        run_step(stream);
+        ++step;
+      }
+    }
+    if (full_->steps != nullptr) optimizer_->steps_were_taken(stream);
     return;
   }
-  if (steps == 0) return;
   resident_->run(stream, row_, steps);
   row_ += std::min(steps * batch_size_, rows_left);
 }
@@ -147,17 +257,42 @@ void TrainingPlan::run_step(Stream& stream) {
     batch.warm = true;
     return;
   }
-  if (!batch.recording.ready()) {
-    batch.recording.begin(stream);
-    try {
-      queue_step(stream, batch);
-    } catch (...) {
-      batch.recording.abandon(stream);
-      throw;
-    }
-    batch.recording.end(stream);
-  }
+  if (!batch.recording.ready()) record(stream, batch.recording, batch, 1);
   batch.recording.replay(stream);
+}
+
+void TrainingPlan::record(Stream& stream, kernels::Recording& recording, const Batch& batch, Index steps) const {
+  recording.begin(stream);
+  try {
+    for (Index step = 0; step < steps; ++step) queue_step(stream, batch);
+  } catch (...) {
+    recording.abandon(stream);
+    throw;
+  }
+  recording.end(stream);
+}
+
+/// So many that the full batches of an epoch take the fewest launches by the host: recordings of several steps, and
+/// single ones for what is left over.
+Index TrainingPlan::recorded_together() const {
+  if (!record_) return 1;
+  const Index full = data_->rows() / batch_size_;
+  Index best = 1;
+  for (Index several = 2; several <= std::min(full, most_recorded_steps_); ++several) {
+    if (full / several + full % several < full / best + full % best) best = several;
+  }
+  return best;
+}
+
+/// Replays several steps if at least so many, of full batches, are asked for.
+bool TrainingPlan::replay_several(Stream& stream, Index steps) {
+  const Index together = recorded_together();
+  if (together == 1 || !full_->warm || steps < together) return false;
+  if (row_ + together * batch_size_ > data_->rows()) return false;
+  if (!several_.ready()) record(stream, several_, *full_, together);
+  several_.replay(stream);
+  row_ += together * batch_size_;
+  return true;
 }
 
 double TrainingPlan::finish_epoch(Stream& stream) {
@@ -172,19 +307,70 @@ double TrainingPlan::run_epoch(Stream& stream, Index epoch) {
   return finish_epoch(stream);
 }
 
+std::string TrainingPlan::describe_fusion() const {
+  const auto unless = [](const std::string& reason) { return reason.empty() ? "" : " (" + reason + ")"; };
+  std::string text = "inputs and targets gathered together; ";
+  text += full_->last_layer ? "the last layer with the loss" : "the loss by itself" + unless(full_->not_with_loss);
+  if (full_->steps != nullptr) return text + "; optimizer steps with the weight gradients; ";
+  text += full_->not_overwriting.empty() ? "; weight gradients overwritten"
+                                         : "; weight gradients added to zeros" + unless(full_->not_overwriting);
+  return text + "; optimizer by itself" + unless(full_->not_stepping) + "; ";
+}
+
+TrainingPlan::StepCost TrainingPlan::count_step() const {
+  Stream stream(network_->device);  // nothing runs on it
+  std::unique_ptr<Batch> own;
+  if (full_ == nullptr) own = std::make_unique<Batch>(stream, *network_, output_, *data_, execution_);
+  const Batch& batch = full_ != nullptr ? *full_ : *own;
+  StepCost cost;
+  {
+    const std::unique_ptr<Batch> plain =
+        batch.fused ? std::make_unique<Batch>(stream, *network_, output_, *data_, execution_) : nullptr;
+    const kernels::OperationCount count;
+    queue_plain_step(stream, plain == nullptr ? batch : *plain);
+    cost.plain = count.work();
+  }
+  const kernels::OperationCount count;
+  if (resident_) {
+    cost.steps = steps_per_epoch();
+    resident_->run(stream, 0, cost.steps);
+  } else {
+    queue_step(stream, batch);
+  }
+  cost.taken = count.work();
+  return cost;
+}
+
+std::string TrainingPlan::describe_cost() const {
+  const bool cuda = network_->device.backend == Backend::cuda;
+  const auto text = [&](const kernels::Work& work, Index steps) {
+    const auto per_step = [&](Index total) {
+      return fmt::format("{:.3g}", static_cast<double>(total) / static_cast<double>(steps));
+    };
+    return (cuda ? per_step(work.launches) + " launches" : per_step(work.operations) + " operations") + " and " +
+           (work.complete ? "" : "at least ") + std::to_string((work.bytes() + steps / 2) / steps) + " bytes";
+  };
+  const StepCost cost = count_step();
+  std::string result = "a step is " + text(cost.taken, cost.steps);
+  const std::string plain = "a step is " + text(cost.plain, 1);
+  return result == plain ? result : result + ", operations one by one " + text(cost.plain, 1);
+}
+
 std::string TrainingPlan::describe() const {
   std::string text = std::to_string(steps_per_epoch()) + " steps an epoch: batches of " + std::to_string(batch_size_);
   if (rest_ != nullptr) text += ", the last of " + std::to_string(rest_->execution.rows());
   text += "; data resident on the device (" + std::to_string(data_->rows()) + " rows); ";
   if (resident_) {
     return text + "an epoch in one launch, the network resident in a block's shared memory, " +
-           std::to_string(resident_->chunk()) + " rows at a time";
+           std::to_string(resident_->chunk()) + " rows at a time; " + describe_cost();
   }
   text += "linear layers fused with bias and activation; " + std::to_string(full_->execution.fused_activation_count()) +
           " activation derivatives fused into the layer behind; ";
+  if (full_->fused) text += describe_fusion();
   text += record_ ? "steps recorded and replayed" : "operations called directly";
-  if (full_->recording.ready()) text += " (" + std::to_string(full_->recording.launches()) + " launches a step)";
+  if (const Index together = recorded_together(); together > 1) text += ", " + std::to_string(together) + " at a time";
   if (!not_resident_.empty()) text += "; not resident: " + not_resident_;
+  text += "; " + describe_cost();
   return text;
 }
 

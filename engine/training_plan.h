@@ -7,6 +7,7 @@
 #include "engine/optimizer.h"
 #include "engine/resident_data.h"
 #include "engine/resident_mlp.h"
+#include "kernels/operation_count.h"
 #include "kernels/philox.h"
 #include "kernels/recording.h"
 
@@ -19,6 +20,18 @@ namespace mynah {
 /// applies the optimizer. What changes from step to step (position in the epoch, step number, learning rate) lives in
 /// device memory, so on CUDA the second step of each batch size is recorded and all later ones are replays of it; on
 /// the CPU the operations are called directly. After the first epoch no step allocates.
+///
+/// A recorded step has fewer operations than one by one, where the network and its training allow it (describe() says
+/// what was done, and why not):
+///
+///   - inputs and targets of a batch are gathered together;
+///   - gradients of weights are overwritten by their first share, so that nobody fills them with zeros;
+///   - the last layer, if it is linear with few outputs, computes the loss and its gradient as well, and counts the
+///   step
+///     and the position in passing (kernels/linear_loss.h);
+///   - linear layers take the optimizer's step where their gradient is summed (kernels/linear_update.h).
+///
+/// Steps of full batches are recorded several at a time: one launch by the host for all of them.
 ///
 /// A small perceptron is trained resident on CUDA: a single launch takes it through a whole epoch, see
 /// kernels/mlp_training.h. Weights then agree with those of single operations but for the rounding of sums.
@@ -38,6 +51,10 @@ class TrainingPlan {
     std::uint64_t seed = 0;  ///< Of the permutations, and of the layers' random numbers.
     Path path = Path::automatic;
     kernels::Precision precision = kernels::Precision::float32;  ///< Of the products; weights stay float32.
+    /// Recorded steps do in one launch what can be done together: see below. Weights agree with those of single
+    /// operations but for the rounding of single instructions.
+    bool fuse = true;
+    Index most_recorded_steps = 16;  ///< So many steps of full batches at most are one recording.
   };
 
   /// The network is trained to make the loss of `output` small, given `input`: its layers run in Mode::train, and their
@@ -66,7 +83,16 @@ class TrainingPlan {
   Index rows() const { return data_->rows(); }  ///< Of an epoch.
   Index steps_per_epoch() const { return (data_->rows() + batch_size_ - 1) / batch_size_; }
 
-  /// What was chosen, for a person: batches, layers, where data lie, whether steps are recorded and how many launches.
+  /// What a step of a full batch costs, counted while it is queued and not run: see kernels/operation_count.h, which
+  /// says what bytes are. Allocates the places of a batch where the training is resident and has none.
+  struct StepCost {
+    kernels::Work plain;  ///< Every operation by itself, as Path::direct has them.
+    kernels::Work taken;  ///< As this plan takes `steps` steps.
+    Index steps = 1;
+  };
+  StepCost count_step() const;
+
+  /// What was chosen, for a person: batches, layers, where data lie, whether steps are recorded, and what a step costs.
   std::string describe() const;
 
  private:
@@ -76,16 +102,32 @@ class TrainingPlan {
           const Execution::Options& options);
 
     Execution execution;
+    /// Decides what a step does together.
+    void fuse(const Stream& stream, Value output, const Optimizer& optimizer, const LossOptions& loss);
+
     Buffer<float> value_targets;
     Buffer<std::int32_t> label_targets;
     Matrix values;
-    bool warm = false;  ///< Has run once, so that scratch memory has its size.
+    bool fused = false;
+    std::string not_overwriting = {}, not_with_loss = {}, not_stepping = {};  ///< Why not; empty: it is done.
+    std::optional<Execution::LinearOperands> last_layer;                      ///< With the loss.
+    Index* steps = nullptr;     ///< Counted here, where backward takes the optimizer's steps.
+    bool counts_early = false;  ///< With the loss, before backward.
+    bool warm = false;          ///< Has run once, so that scratch memory has its size.
     kernels::Recording recording;
   };
 
   void choose_path(Stream& stream, Value output, const Options& options);
   void run_step(Stream& stream);
   void queue_step(Stream& stream, const Batch& batch) const;
+  void queue_plain_step(Stream& stream, const Batch& batch) const;
+  void queue_fused_step(Stream& stream, const Batch& batch) const;
+  void queue_last_layer_with_loss(Stream& stream, const Batch& batch, const Targets& targets) const;
+  void record(Stream& stream, kernels::Recording& recording, const Batch& batch, Index steps) const;
+  bool replay_several(Stream& stream, Index steps);
+  Index recorded_together() const;
+  std::string describe_fusion() const;
+  std::string describe_cost() const;
 
   Network* network_;
   Value input_;
@@ -94,8 +136,11 @@ class TrainingPlan {
   const ResidentData* data_;
   LossOptions loss_;
   Index batch_size_;
+  Execution::Options execution_;  ///< Of a full batch.
   RandomKey permutation_key_;
   bool record_ = false;
+  bool fuse_ = false;
+  Index most_recorded_steps_ = 1;
   std::optional<ResidentMlp> resident_;
   std::string not_resident_;  ///< Why.
   Index row_ = 0;             ///< Host's copy of position_.
@@ -103,6 +148,8 @@ class TrainingPlan {
   Buffer<Index> epoch_;
   Buffer<Index> position_;
   Buffer<double> loss_sum_;
+  Buffer<std::uint32_t> ticket_;  ///< Of kernels::linear_loss: 0 between operations.
+  kernels::Recording several_;    ///< recorded_together() steps of full batches.
   std::unique_ptr<Batch> full_;
   std::unique_ptr<Batch> rest_;
 };

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernels/activation_functions.h"
+#include "kernels/operation_count.h"
 
 namespace mynah::kernels {
 
@@ -32,6 +33,7 @@ template <class Scalar>
 void activation_forward(Stream& stream, Activation activation, ConstMatrixOf<Scalar> x, MatrixOf<Scalar> y) {
   require(same_shape(x, y), "activation_forward", "y of the shape of x");
   if (y.empty()) return;
+  if (is_only_counted(stream, x, y)) return;
   MYNAH_CALL_TWIN(activation_forward, stream, activation, x, y);
 }
 
@@ -41,6 +43,7 @@ void activation_backward(Stream& stream, Activation activation, ConstMatrixOf<Sc
   require(same_shape(operand, dy) && same_shape(operand, dx), "activation_backward",
           "dy and dx of the shape of operand");
   if (dx.empty()) return;
+  if (is_only_counted(stream, operand, dy, dx)) return;
   MYNAH_CALL_TWIN(activation_backward, stream, activation, operand, dy, dx);
 }
 
@@ -51,6 +54,7 @@ void activation_tangent_backward(Stream& stream, Activation activation, ConstMat
   require(same_shape(operand, x_tangent) && same_shape(operand, y_gradient) && same_shape(operand, tangent_gradient),
           "activation_tangent_backward", "x_tangent and both gradients of the shape of operand");
   if (operand.empty()) return;
+  if (is_only_counted(stream, operand, x_tangent, y_gradient, tangent_gradient)) return;
   MYNAH_CALL_TWIN(activation_tangent_backward, stream, activation, operand, x_tangent, y_gradient, tangent_gradient);
 }
 

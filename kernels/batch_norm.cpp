@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/operation_count.h"
 #include "kernels/optional_view.h"
 
 namespace mynah::kernels {
@@ -35,6 +36,7 @@ void batch_norm_statistics(Stream& stream, ConstMatrixOf<Scalar> x, float epsilo
       name, "reciprocal_deviation and the running statistics [channels]");
   if (x.empty()) return;
   require(x.rows * (x.columns / mean.size) > 1, name, "more than one value of each channel");
+  if (is_only_counted(stream, x, Untold{}, mean, reciprocal_deviation)) return;
   MYNAH_CALL_TWIN(batch_norm_statistics, stream, x, epsilon, momentum, running, mean, reciprocal_deviation);
 }
 
@@ -45,6 +47,7 @@ void batch_norm_running(Stream& stream, ConstVectorOf<Scalar> running_mean, Cons
               reciprocal_deviation.size == running_mean.size,
           "batch_norm_running", "means, variance and reciprocal_deviation [channels]");
   if (mean.empty()) return;
+  if (is_only_counted(stream, running_mean, running_variance, mean, reciprocal_deviation)) return;
   MYNAH_CALL_TWIN(batch_norm_running, stream, running_mean, running_variance, epsilon, mean, reciprocal_deviation);
 }
 
@@ -57,6 +60,7 @@ void batch_norm_forward(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<S
   require(b.size == w.size, name, "b [channels]");
   require(same_shape(x, y), name, "y of the shape of x");
   if (x.empty()) return;
+  if (is_only_counted(stream, x, mean, reciprocal_deviation, w, b, y)) return;
   MYNAH_CALL_TWIN(batch_norm_forward, stream, x, mean, reciprocal_deviation, w, b, y);
 }
 
@@ -69,6 +73,7 @@ void batch_norm_backward(Stream& stream, const BatchNormInput<Scalar>& input, Co
           "dy and dx of the shape of x, dx possibly empty");
   require(empty_or_of(dw, input.w.size) && empty_or_of(db, input.w.size), name, "dw and db [channels], or empty");
   if (input.x.empty()) return;
+  if (is_only_counted(stream, Untold{}, dy, dx, changed(dw), changed(db))) return;
   MYNAH_CALL_TWIN(batch_norm_backward, stream, input, dy, dx, dw, db);
 }
 
@@ -82,6 +87,7 @@ void batch_norm_tangent(Stream& stream, const BatchNormInput<Scalar>& input, Con
   require(empty_or_of(w_tangent, input.w.size) && empty_or_of(b_tangent, input.w.size), name,
           "tangents of w and b [channels], or empty");
   if (input.x.empty()) return;
+  if (is_only_counted(stream, Untold{}, x_tangent, w_tangent, b_tangent, y_tangent)) return;
   MYNAH_CALL_TWIN(batch_norm_tangent, stream, input, x_tangent, w_tangent, b_tangent, y_tangent);
 }
 
@@ -98,6 +104,7 @@ void batch_norm_tangent_backward(Stream& stream, const BatchNormTangentBackward<
   require(empty_or_of(pass.w_tangent, channels) && empty_or_of(pass.dw, channels) && empty_or_of(pass.db, channels),
           name, "the tangent of w, dw and db [channels], or empty");
   if (x.empty()) return;
+  if (is_only_counted(stream, Untold{})) return;
   MYNAH_CALL_TWIN(batch_norm_tangent_backward, stream, pass);
 }
 

@@ -1,5 +1,7 @@
 #include "kernels/categorical_distribution.h"
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -19,6 +21,7 @@ void categorical_sample(Stream& stream, RandomKey key, const Index* step, ConstM
           "logits [rows, n] and labels [rows]");
   require(logits.rows <= (Index{1} << 34) / logits.columns, "categorical_sample", "at most 2^34 elements");
   if (labels.empty()) return;
+  if (is_only_counted(stream, step, logits, labels)) return;
   MYNAH_CALL_TWIN(categorical_sample, stream, key, step, logits, labels);
 }
 
@@ -29,6 +32,7 @@ void categorical_log_probability(Stream& stream, ConstMatrixOf<Scalar> logits, C
   require(labels.size == logits.rows && out.size == logits.rows, "categorical_log_probability",
           "labels [rows] and out [rows]");
   if (out.empty()) return;
+  if (is_only_counted(stream, logits, labels, out)) return;
   MYNAH_CALL_TWIN(categorical_log_probability, stream, logits, labels, out);
 }
 
@@ -40,6 +44,7 @@ void categorical_log_probability_backward(Stream& stream, ConstMatrixOf<Scalar> 
   require(labels.size == logits.rows, name, "labels [rows]");
   require(gradient.size == logits.rows && is_gradient_of(logits_gradient, logits), name, of_gradient);
   if (logits_gradient.empty()) return;
+  if (is_only_counted(stream, logits, labels, gradient, logits_gradient)) return;
   MYNAH_CALL_TWIN(categorical_log_probability_backward, stream, logits, labels, gradient, logits_gradient);
 }
 
@@ -48,6 +53,7 @@ void categorical_entropy(Stream& stream, ConstMatrixOf<Scalar> logits, VectorOf<
   require(logits.columns >= 1, "categorical_entropy", of_logits);
   require(out.size == logits.rows, "categorical_entropy", "out [rows]");
   if (out.empty()) return;
+  if (is_only_counted(stream, logits, out)) return;
   MYNAH_CALL_TWIN(categorical_entropy, stream, logits, out);
 }
 
@@ -58,6 +64,7 @@ void categorical_entropy_backward(Stream& stream, ConstMatrixOf<Scalar> logits, 
   require(gradient.size == logits.rows && is_gradient_of(logits_gradient, logits), "categorical_entropy_backward",
           of_gradient);
   if (logits_gradient.empty()) return;
+  if (is_only_counted(stream, logits, gradient, logits_gradient)) return;
   MYNAH_CALL_TWIN(categorical_entropy_backward, stream, logits, gradient, logits_gradient);
 }
 
@@ -68,6 +75,7 @@ void categorical_kl_divergence(Stream& stream, ConstMatrixOf<Scalar> p_logits, C
           "p_logits and q_logits [rows, n], n at least 1");
   require(out.size == p_logits.rows, "categorical_kl_divergence", "out [rows]");
   if (out.empty()) return;
+  if (is_only_counted(stream, p_logits, q_logits, out)) return;
   MYNAH_CALL_TWIN(categorical_kl_divergence, stream, p_logits, q_logits, out);
 }
 
@@ -82,6 +90,7 @@ void categorical_kl_divergence_backward(Stream& stream, ConstMatrixOf<Scalar> p_
               is_gradient_of(q_logits_gradient, q_logits),
           name, of_gradient);
   if (p_logits.empty() || (p_logits_gradient.data == nullptr && q_logits_gradient.data == nullptr)) return;
+  if (is_only_counted(stream, p_logits, q_logits, gradient, p_logits_gradient, q_logits_gradient)) return;
   MYNAH_CALL_TWIN(categorical_kl_divergence_backward, stream, p_logits, q_logits, gradient, p_logits_gradient,
                   q_logits_gradient);
 }
@@ -93,6 +102,7 @@ void categorical_fisher_product(Stream& stream, ConstMatrixOf<Scalar> logits, Co
   require(same_shape(tangent, logits) && same_shape(product, logits), "categorical_fisher_product",
           "tangent and product of the shape of logits");
   if (product.empty()) return;
+  if (is_only_counted(stream, logits, tangent, product)) return;
   MYNAH_CALL_TWIN(categorical_fisher_product, stream, logits, tangent, scale, product);
 }
 

@@ -1,5 +1,7 @@
 #include "kernels/classification.h"
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -26,6 +28,8 @@ void softmax_cross_entropy_loss(Stream& stream, ConstMatrixOf<Scalar> logits, Co
           "gradient of the shape of logits, or empty");
   require(loss_sum.size <= 1, "softmax_cross_entropy_loss", "a loss_sum of one value, or empty");
   if (logits.empty()) return;
+  if (is_only_counted(stream, logits, labels, changed(loss_sum), gradient, options.class_weights, options.weights))
+    return;
   MYNAH_CALL_TWIN(softmax_cross_entropy_loss, stream, logits, labels, loss_sum, gradient, options);
 }
 
@@ -37,6 +41,8 @@ void softmax_cross_entropy_loss_tangent(Stream& stream, ConstMatrixOf<Scalar> lo
   require(same_shape(logits, logits_tangent) && same_shape(logits, gradient_tangent),
           "softmax_cross_entropy_loss_tangent", "both tangents of the shape of logits");
   if (logits.empty()) return;
+  if (is_only_counted(stream, logits, labels, logits_tangent, gradient_tangent, options.class_weights, options.weights))
+    return;
   MYNAH_CALL_TWIN(softmax_cross_entropy_loss_tangent, stream, logits, labels, logits_tangent, gradient_tangent,
                   options);
 }
@@ -45,6 +51,7 @@ void count_correct(Stream& stream, ConstMatrix scores, ConstLabels labels, Vecto
   require(scores.columns >= 1 && labels.size == scores.rows, "count_correct", "scores [rows, classes], labels [rows]");
   require(count.size == 1, "count_correct", "a count of one value");
   if (scores.empty()) return;
+  if (is_only_counted(stream, scores, labels, changed(count))) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(count_correct, stream, scores, labels, count);
   eigen::count_correct<float>(stream, scores, labels, count);
 }
@@ -52,6 +59,7 @@ void count_correct(Stream& stream, ConstMatrix scores, ConstLabels labels, Vecto
 void argmax_rows(Stream& stream, ConstMatrix scores, Labels out) {
   require(scores.columns >= 1 && out.size == scores.rows, "argmax_rows", "scores [rows, classes], out [rows]");
   if (scores.empty()) return;
+  if (is_only_counted(stream, scores, out)) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(argmax_rows, stream, scores, out);
   eigen::argmax_rows<float>(stream, scores, out);
 }

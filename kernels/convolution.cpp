@@ -1,5 +1,7 @@
 #include "kernels/convolution.h"
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 
 void check_geometry(const ConvolutionGeometry& g, const char* operation) {
@@ -62,6 +64,7 @@ void convolution_forward(Stream& stream, const ConvolutionGeometry& geometry, Co
   require(b.size == 0 || b.size == geometry.out_channels, "convolution_forward", "b [out_channels], or empty");
   if (y.empty()) return;
   if (geometry.is_product()) return linear_forward<Scalar>(stream, x, w, b, activation, y, z, options);
+  if (is_only_counted(stream, x, w, b, changed(y, options.add), z)) return;
   MYNAH_CALL_TWIN(convolution_forward, stream, geometry, x, w, b, activation, y, z, options);
 }
 
@@ -74,6 +77,7 @@ void convolution_transposed(Stream& stream, const ConvolutionGeometry& geometry,
   require(b.size == 0 || b.size == geometry.in_channels, "convolution_transposed", "b [in_channels], or empty");
   if (dx.empty()) return;
   if (geometry.is_product()) return transposed_product<Scalar>(stream, dy, w, b, activation, dx, z, options);
+  if (is_only_counted(stream, dy, w, b, changed(dx, options.add), z)) return;
   MYNAH_CALL_TWIN(convolution_transposed, stream, geometry, dy, w, b, activation, dx, z, options);
 }
 
@@ -88,6 +92,7 @@ void convolution_weight_gradient(Stream& stream, const ConvolutionGeometry& geom
     const MatrixView<const Scalar> no_weights{nullptr, dw.rows, dw.columns};
     return linear_backward<Scalar>(stream, x, no_weights, dy, {}, dw, {}, {}, options);
   }
+  if (is_only_counted(stream, x, dy, changed(dw))) return;
   MYNAH_CALL_TWIN(convolution_weight_gradient, stream, geometry, x, dy, dw, options);
 }
 
@@ -95,6 +100,7 @@ template <class Scalar>
 void channel_bias_forward(Stream& stream, ConstVectorOf<Scalar> b, MatrixOf<Scalar> y) {
   require(b.empty() ? y.columns == 0 : y.columns % b.size == 0, "channel_bias_forward", "y [rows, channels * places]");
   if (y.empty()) return;
+  if (is_only_counted(stream, b, y)) return;
   MYNAH_CALL_TWIN(channel_bias_forward, stream, b, y);
 }
 
@@ -103,6 +109,7 @@ void channel_bias_backward(Stream& stream, ConstMatrixOf<Scalar> dy, VectorOf<Sc
   require(db.empty() ? dy.columns == 0 : dy.columns % db.size == 0, "channel_bias_backward",
           "dy [rows, channels * places]");
   if (dy.empty()) return;
+  if (is_only_counted(stream, dy, changed(db))) return;
   MYNAH_CALL_TWIN(channel_bias_backward, stream, dy, db);
 }
 

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 
 template <class Scalar>
@@ -12,6 +14,7 @@ void embedding_forward(Stream& stream, ConstMatrixOf<Scalar> indices, ConstMatri
   require(constant_row >= -1 && constant_row < table.rows, "embedding_forward",
           "constant_row a row of the table, or -1");
   if (y.empty()) return;
+  if (is_only_counted(stream, indices, VectorView<const Scalar>{table.data, y.rows * y.columns}, y)) return;
   MYNAH_CALL_TWIN(embedding_forward, stream, indices, table, y, constant_row);
 }
 
@@ -25,6 +28,7 @@ void embedding_backward(Stream& stream, ConstMatrixOf<Scalar> indices, ConstMatr
   require(indices.columns == 0 || indices.rows <= std::numeric_limits<std::int32_t>::max() / indices.columns,
           "embedding_backward", "at most 2147483647 indices");
   if (dy.empty() || dtable.empty()) return;
+  if (is_only_counted(stream, indices, dy, changed(VectorView<Scalar>{dtable.data, dy.rows * dy.columns}))) return;
   MYNAH_CALL_TWIN(embedding_backward, stream, indices, dy, dtable, constant_row);
 }
 

@@ -16,14 +16,33 @@ void gather_rows(Stream& stream, ConstMatrixOf<Scalar> source, ConstLabels rows,
 /// The same for class indices: out_i = source[rows[first + i]]. source [source_rows], out [count].
 void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const Index* first, Labels out);
 
+/// A data set, or a batch of it: inputs and, row by row, either target values or class indices.
+struct BatchSource {
+  ConstMatrix inputs;
+  ConstMatrix values;  ///< No columns where targets are classes.
+  ConstLabels labels;  ///< Empty where they are values.
+};
+struct BatchPlace {
+  Matrix inputs;
+  Matrix values;
+  Labels labels;
+};
+
+/// The rows of a batch in one launch: gather_rows of the inputs, and gather_rows of the values or gather_labels of the
+/// labels, from the same place on.
+void gather_batch(Stream& stream, const BatchSource& source, ConstLabels rows, const Index* first,
+                  const BatchPlace& out);
+
 MYNAH_CUDA_TWIN_OF_FLOATS(gather_rows)
 MYNAH_CUDA_TWIN(gather_labels)
+MYNAH_CUDA_TWIN(gather_batch)
 
 namespace eigen {
 template <class Scalar>
 void gather_rows(Stream&, MatrixView<const Scalar> source, ConstLabels rows, const Index* first,
                  MatrixView<Scalar> out);
 void gather_labels(Stream&, ConstLabels source, ConstLabels rows, const Index* first, Labels out);
+void gather_batch(Stream&, const BatchSource& source, ConstLabels rows, const Index* first, const BatchPlace& out);
 }  // namespace eigen
 
 }  // namespace mynah::kernels

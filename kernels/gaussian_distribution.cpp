@@ -1,6 +1,7 @@
 #include "kernels/gaussian_distribution.h"
 
 #include "kernels/gaussian_shapes.h"
+#include "kernels/operation_count.h"
 
 namespace mynah::kernels {
 template <class Scalar>
@@ -10,6 +11,7 @@ void gaussian_sample(Stream& stream, RandomKey key, const Index* step, GaussianV
   require_that_it_can_be_drawn("gaussian_sample", action);
   require(same_shape(noise, action), "gaussian_sample", "noise and action [rows, n]");
   if (action.empty()) return;
+  if (is_only_counted(stream, step, Untold{}, noise, action)) return;
   MYNAH_CALL_TWIN(gaussian_sample, stream, key, step, distribution, noise, action);
 }
 
@@ -21,6 +23,7 @@ void gaussian_sample_backward(Stream& stream, ConstMatrixOf<Scalar> noise, Const
           "noise and action_gradient [rows, n], log_std [rows, n] or [1, n]");
   require(are_gradients_of(gradients, parameters), "gaussian_sample_backward", gaussian_gradient_shapes);
   if (noise.empty()) return;
+  if (is_only_counted(stream, noise, log_std, action_gradient, Untold{})) return;
   MYNAH_CALL_TWIN(gaussian_sample_backward, stream, noise, log_std, action_gradient, gradients);
 }
 
@@ -30,6 +33,7 @@ void gaussian_log_probability(Stream& stream, ConstMatrixOf<Scalar> action, Gaus
   require(fits(distribution, action.rows, action.columns), "gaussian_log_probability", gaussian_shapes);
   require(out.size == action.rows, "gaussian_log_probability", "out [rows]");
   if (out.empty()) return;
+  if (is_only_counted(stream, action, Untold{}, out)) return;
   MYNAH_CALL_TWIN(gaussian_log_probability, stream, action, distribution, out);
 }
 
@@ -43,6 +47,7 @@ void gaussian_log_probability_backward(Stream& stream, ConstMatrixOf<Scalar> act
   require(is_gradient_of(action_gradient, action) && are_gradients_of(gradients, distribution), name,
           gaussian_gradient_shapes);
   if (action.empty()) return;
+  if (is_only_counted(stream, action, Untold{}, gradient, action_gradient)) return;
   MYNAH_CALL_TWIN(gaussian_log_probability_backward, stream, action, distribution, gradient, action_gradient,
                   gradients);
 }
@@ -51,6 +56,7 @@ template <class Scalar>
 void gaussian_entropy(Stream& stream, ConstMatrixOf<Scalar> log_std, VectorOf<Scalar> out) {
   require(log_std.rows == out.size || log_std.rows == 1, "gaussian_entropy", "log_std [rows, n] or [1, n], out [rows]");
   if (out.empty()) return;
+  if (is_only_counted(stream, log_std, out)) return;
   MYNAH_CALL_TWIN(gaussian_entropy, stream, log_std, out);
 }
 
@@ -59,6 +65,7 @@ void gaussian_entropy_backward(Stream& stream, ConstVectorOf<Scalar> gradient, M
   require(log_std_gradient.rows == gradient.size || log_std_gradient.rows == 1, "gaussian_entropy_backward",
           "gradient [rows], log_std_gradient [rows, n] or [1, n]");
   if (gradient.empty() || log_std_gradient.empty()) return;
+  if (is_only_counted(stream, gradient, log_std_gradient)) return;
   MYNAH_CALL_TWIN(gaussian_entropy_backward, stream, gradient, log_std_gradient);
 }
 
@@ -68,6 +75,7 @@ void gaussian_kl_divergence(Stream& stream, GaussianView<const Scalar> p, Gaussi
   require(fits(p, out.size, p.mean.columns) && fits(q, out.size, p.mean.columns), "gaussian_kl_divergence",
           "two distributions, each mean [rows, n] and log_std [rows, n] or [1, n], and out [rows]");
   if (out.empty()) return;
+  if (is_only_counted(stream, Untold{}, out)) return;
   MYNAH_CALL_TWIN(gaussian_kl_divergence, stream, p, q, out);
 }
 
@@ -80,6 +88,7 @@ void gaussian_kl_divergence_backward(Stream& stream, GaussianView<const Scalar> 
           "two distributions, each mean [rows, n] and log_std [rows, n] or [1, n], and gradient [rows]");
   require(are_gradients_of(p_gradients, p) && are_gradients_of(q_gradients, q), name, gaussian_gradient_shapes);
   if (p.mean.empty()) return;
+  if (is_only_counted(stream, Untold{}, gradient)) return;
   MYNAH_CALL_TWIN(gaussian_kl_divergence_backward, stream, p, q, gradient, p_gradients, q_gradients);
 }
 
@@ -97,6 +106,7 @@ void gaussian_fisher_product(Stream& stream, ConstMatrixOf<Scalar> log_std, Gaus
   if (rows == 0 || log_std.empty()) return;
   if (tangents.mean.data == nullptr) products.mean = {};
   if (tangents.log_std.data == nullptr) products.log_std = {};
+  if (is_only_counted(stream, log_std, Untold{})) return;
   MYNAH_CALL_TWIN(gaussian_fisher_product, stream, log_std, tangents, rows, scale, products);
 }
 

@@ -1,5 +1,7 @@
 #include "kernels/gaussian_likelihood.h"
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 
 template <class Scalar>
@@ -17,6 +19,9 @@ void gaussian_likelihood_loss(Stream& stream, ConstMatrixOf<Scalar> mean, ConstM
   require(options.smallest_log_variance <= options.largest_log_variance, "gaussian_likelihood_loss",
           "smallest_log_variance not above largest_log_variance");
   if (mean.empty()) return;
+  if (is_only_counted(stream, mean, log_variance, target, changed(loss_sum), mean_gradient, log_variance_gradient,
+                      weights))
+    return;
   MYNAH_CALL_TWIN(gaussian_likelihood_loss, stream, mean, log_variance, target, loss_sum, mean_gradient,
                   log_variance_gradient, options, weights);
 }
@@ -38,6 +43,9 @@ void gaussian_likelihood_loss_tangent(Stream& stream, ConstMatrixOf<Scalar> mean
   require(options.smallest_log_variance <= options.largest_log_variance, "gaussian_likelihood_loss_tangent",
           "smallest_log_variance not above largest_log_variance");
   if (mean.empty()) return;
+  if (is_only_counted(stream, mean, log_variance, target, mean_tangent, log_variance_tangent, mean_gradient_tangent,
+                      log_variance_gradient_tangent, weights))
+    return;
   MYNAH_CALL_TWIN(gaussian_likelihood_loss_tangent, stream, mean, log_variance, target, mean_tangent,
                   log_variance_tangent, mean_gradient_tangent, log_variance_gradient_tangent, options, weights);
 }

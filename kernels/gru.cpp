@@ -1,5 +1,7 @@
 #include "kernels/gru.h"
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -22,6 +24,7 @@ void gru_gates_forward(Stream& stream, ConstMatrixOf<Scalar> state_projection, C
   require(fits(state_projection, state, 3), "gru_gates_forward", "state_projection [rows, 3 hidden]");
   require(same_shape(next_state, state), "gru_gates_forward", "next_state [rows, hidden]");
   if (state.empty()) return;
+  if (is_only_counted(stream, state_projection, state, gates, next_state)) return;
   MYNAH_CALL_TWIN(gru_gates_forward, stream, state_projection, state, gates, next_state);
 }
 
@@ -34,6 +37,7 @@ void gru_gates_backward(Stream& stream, ConstMatrixOf<Scalar> gates, ConstMatrix
   require(fits(gate_gradients, state), "gru_gates_backward", "gate_gradients [rows, 4 hidden]");
   require(fits_or_is_empty(state_gradient, state), "gru_gates_backward", "state_gradient [rows, hidden], or empty");
   if (state.empty()) return;
+  if (is_only_counted(stream, gates, state, next_state_gradient, gate_gradients, changed(state_gradient, add))) return;
   MYNAH_CALL_TWIN(gru_gates_backward, stream, gates, state, next_state_gradient, add, gate_gradients, state_gradient);
 }
 
@@ -46,6 +50,7 @@ void gru_gates_tangent(Stream& stream, ConstMatrixOf<Scalar> gates, ConstMatrixO
   require(same_shape(state_tangent, state) && same_shape(next_state_tangent, state), "gru_gates_tangent",
           "the states' tangents [rows, hidden]");
   if (state.empty()) return;
+  if (is_only_counted(stream, gates, state, state_tangent, gate_tangents, next_state_tangent)) return;
   MYNAH_CALL_TWIN(gru_gates_tangent, stream, gates, state, state_tangent, gate_tangents, next_state_tangent);
 }
 
@@ -63,6 +68,7 @@ void gru_gates_tangent_backward(Stream& stream, const std::type_identity_t<GruTa
       fits_or_is_empty(step.state_gradient, step.state) && fits_or_is_empty(step.state_tangent_gradient, step.state),
       name, "the gradients of the state and its tangent [rows, hidden], or empty");
   if (step.state.empty()) return;
+  if (is_only_counted(stream, Untold{})) return;
   MYNAH_CALL_TWIN(gru_gates_tangent_backward, stream, step);
 }
 

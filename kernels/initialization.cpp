@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/elementwise.h"
+#include "kernels/operation_count.h"
 #include "kernels/random.h"
 
 namespace mynah::kernels {
@@ -38,6 +39,7 @@ void xavier_normal(Stream& stream, RandomKey key, Index fan_in, Index fan_out, V
 
 void truncated_normal(Stream& stream, RandomKey key, const Index* step, float mean, float deviation, Vector out) {
   if (out.empty()) return;
+  if (is_only_counted(stream, step, out)) return;
   if (stream.backend() == Backend::cuda) {
     return MYNAH_ON_CUDA(truncated_normal, stream, key, step, mean, deviation, out);
   }
@@ -47,6 +49,7 @@ void truncated_normal(Stream& stream, RandomKey key, const Index* step, float me
 void orthogonal(Stream& stream, RandomKey key, float gain, Matrix out) {
   require(out.stride == out.columns || out.rows <= 1, "orthogonal", "a contiguous out");
   if (out.empty()) return;
+  if (is_only_counted(stream, out)) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(orthogonal, stream, key, gain, out);
   eigen::orthogonal(stream, key, gain, out);
 }

@@ -1,5 +1,6 @@
 #include "kernels/layer_norm.h"
 
+#include "kernels/operation_count.h"
 #include "kernels/optional_view.h"
 
 namespace mynah::kernels {
@@ -23,6 +24,7 @@ void layer_norm_forward(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<S
   require(b.size == w.size, name, "b [size]");
   require(same_shape(x, y), name, "y of the shape of x");
   if (y.empty()) return;
+  if (is_only_counted(stream, x, w, b, y, mean, reciprocal_deviation)) return;
   MYNAH_CALL_TWIN(layer_norm_forward, stream, x, w, b, epsilon, y, mean, reciprocal_deviation);
 }
 
@@ -35,6 +37,7 @@ void layer_norm_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<
   require(same_shape(x, dy) && empty_or_same(dx, x), name, "dy and dx of the shape of x, dx possibly empty");
   require(empty_or_of(dw, w.size) && empty_or_of(db, w.size), name, "dw and db [size], or empty");
   if (x.empty()) return;
+  if (is_only_counted(stream, x, w, mean, reciprocal_deviation, dy, dx, changed(dw), changed(db))) return;
   MYNAH_CALL_TWIN(layer_norm_backward, stream, x, w, mean, reciprocal_deviation, dy, dx, dw, db);
 }
 
@@ -49,6 +52,7 @@ void layer_norm_tangent(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<S
   require(empty_or_of(w_tangent, w.size) && empty_or_of(b_tangent, w.size), name,
           "tangents of w and b [size], or empty");
   if (x.empty()) return;
+  if (is_only_counted(stream, x, w, mean, reciprocal_deviation, x_tangent, w_tangent, b_tangent, y_tangent)) return;
   MYNAH_CALL_TWIN(layer_norm_tangent, stream, x, w, mean, reciprocal_deviation, x_tangent, w_tangent, b_tangent,
                   y_tangent);
 }
@@ -65,6 +69,7 @@ void layer_norm_tangent_backward(Stream& stream, const LayerNormTangentBackward<
   require(empty_or_of(pass.w_tangent, pass.w.size), name, "the tangent of w [size], or empty");
   require(empty_or_of(pass.dw, pass.w.size) && empty_or_of(pass.db, pass.w.size), name, "dw and db [size], or empty");
   if (x.empty()) return;
+  if (is_only_counted(stream, Untold{})) return;
   MYNAH_CALL_TWIN(layer_norm_tangent_backward, stream, pass);
 }
 

@@ -1,5 +1,8 @@
 #include "kernels/linear.h"
 
+#include "kernels/elementwise.h"
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 
 template <class Scalar>
@@ -12,6 +15,7 @@ void linear_forward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scala
   require(!options.add || (activation == Activation::none && z.data == nullptr), "linear_forward",
           "no activation and no z where the product is added");
   if (y.empty()) return;
+  if (is_only_counted(stream, x, w, b, changed(y, options.add), z)) return;
   MYNAH_CALL_TWIN(linear_forward, stream, x, w, b, activation, y, z, options);
 }
 
@@ -27,8 +31,20 @@ void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scal
   require(db.data == nullptr || db.size == 0 || db.size == w.rows, "linear_backward", "db [outputs], or empty");
   require(input_activation.activation == Activation::none || (same_shape(input_activation.operand, x) && !options.add),
           "linear_backward", "the operand of the input's activation, of the shape of x, and dx not added to");
-  if (x.rows == 0) return;
+  if (x.rows == 0) {
+    if (options.overwrite_weights) {
+      zero<Scalar>(stream, dw);
+      fill<Scalar>(stream, db, 0.0f);
+    }
+    return;
+  }
   if (dx.empty()) input_activation = {};
+  const ConstMatrixOf<Scalar> for_dw = dw.empty() ? ConstMatrixOf<Scalar>{} : x;
+  const ConstMatrixOf<Scalar> for_dx = dx.empty() ? ConstMatrixOf<Scalar>{} : w;
+  if (is_only_counted(stream, for_dw, for_dx, dz, changed(dx, options.add), changed(dw, !options.overwrite_weights),
+                      changed(db, !options.overwrite_weights), input_activation.operand)) {
+    return;
+  }
   MYNAH_CALL_TWIN(linear_backward, stream, x, w, dz, dx, dw, db, input_activation, options);
 }
 

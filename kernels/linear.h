@@ -11,6 +11,9 @@ namespace mynah::kernels {
 struct ProductOptions {
   Precision precision = Precision::float32;
   bool add = false;  ///< The product is added to what is there: shares of a tangent, or of a gradient.
+  /// Of linear_backward: dw and db are overwritten, not added to. For the first share of a step, which need not find
+  /// zeros then.
+  bool overwrite_weights = false;
 };
 
 /// z = x wᵀ + b,  y = activation(z)
@@ -39,9 +42,9 @@ struct InputActivation {
 ///   db = Σ_m dz_mo       [outputs]
 ///
 /// dx may be empty when the input needs no gradient, dw and db when they are wanted of nobody. dx is overwritten, or
-/// added to with options.add; dw and db are added to, so that a layer used twice gets both shares. Where x itself is
-/// f(z') of an activation, dx is multiplied by f'(z') on the way out, which makes it dL/dz' (not with options.add). No
-/// output may overlap an input.
+/// added to with options.add; dw and db are added to, so that a layer used twice gets both shares, or overwritten with
+/// options.overwrite_weights (with zeros, where there are no rows). Where x itself is f(z') of an activation, dx is
+/// multiplied by f'(z') on the way out, which makes it dL/dz' (not with options.add). No output may overlap an input.
 template <class Scalar = float>
 void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstMatrixOf<Scalar> dz,
                      MatrixOf<Scalar> dx, MatrixOf<Scalar> dw, VectorOf<Scalar> db,

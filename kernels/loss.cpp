@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -46,6 +48,7 @@ void elementwise_loss(Stream& stream, ElementwiseLoss loss, ConstMatrixOf<Scalar
   require(weights.empty() || weights.size == prediction.rows, "elementwise_loss", "one weight a row, or none");
   require(has_valid_parameter(loss), "elementwise_loss", "a delta above 0, a positive weight of 0 or more");
   if (prediction.empty()) return;
+  if (is_only_counted(stream, prediction, target.values, changed(loss_sum), gradient, weights)) return;
   MYNAH_CALL_TWIN(elementwise_loss, stream, loss, prediction, target, loss_sum, gradient, weights);
 }
 
@@ -60,6 +63,7 @@ void elementwise_loss_tangent(Stream& stream, ElementwiseLoss loss, ConstMatrixO
   require(weights.empty() || weights.size == prediction.rows, "elementwise_loss_tangent", "one weight a row, or none");
   require(has_valid_parameter(loss), "elementwise_loss_tangent", "a delta above 0, a positive weight of 0 or more");
   if (prediction.empty()) return;
+  if (is_only_counted(stream, prediction, target.values, prediction_tangent, gradient_tangent, weights)) return;
   MYNAH_CALL_TWIN(elementwise_loss_tangent, stream, loss, prediction, target, prediction_tangent, gradient_tangent,
                   weights);
 }

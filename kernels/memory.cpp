@@ -5,6 +5,7 @@
 #include <new>
 
 #include "kernels/operation.h"
+#include "kernels/operation_count.h"
 
 namespace mynah::kernels {
 namespace {
@@ -18,6 +19,16 @@ void* allocate_cuda([[maybe_unused]] DeviceId device, [[maybe_unused]] std::size
 #else
   throw_no_cuda_backend("allocate");
 #endif
+}
+
+/// A copy is an operation too, and a launch.
+bool is_counted_copy(std::size_t read, std::size_t written) {
+  Work* const work = counted_work();
+  if (work == nullptr) return false;
+  ++work->operations;
+  work->bytes_read += static_cast<Index>(read);
+  work->bytes_written += static_cast<Index>(written);
+  return is_only_counted("copy");
 }
 
 }  // namespace
@@ -49,19 +60,19 @@ std::int64_t allocation_count() noexcept {
 }
 
 void copy_to_device(Stream& stream, void* device, const void* host, std::size_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || is_counted_copy(0, bytes)) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(copy_to_device, stream, device, host, bytes);
   std::memcpy(device, host, bytes);
 }
 
 void copy_to_host(Stream& stream, void* host, const void* device, std::size_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || is_counted_copy(bytes, 0)) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(copy_to_host, stream, host, device, bytes);
   std::memcpy(host, device, bytes);
 }
 
 void copy_on_device(Stream& stream, void* to, const void* from, std::size_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || is_counted_copy(bytes, bytes)) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(copy_on_device, stream, to, from, bytes);
   std::memcpy(to, from, bytes);
 }

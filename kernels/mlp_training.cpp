@@ -1,5 +1,9 @@
 #include "kernels/mlp_training.h"
 
+#include <algorithm>
+
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -13,6 +17,20 @@ void check_shape(const MlpShape& shape) {
     require(layer.outputs >= 1 && layer.weight >= 0, operation,
             "layers with outputs, and weights among the parameters");
   }
+}
+
+/// Weights and moments go through memory once a launch, rows once a step.
+void count_training(Work& work, const MlpShape& shape, const MlpObjective& objective, Index members,
+                    const MlpSteps& steps) {
+  Index values = 0;
+  for (int l = 0; l < shape.layer_count; ++l) values += (shape.inputs_of(l) + 1) * shape.inputs_of(l + 1);
+  const Index vectors = objective.descends ? (objective.sgd.momentum != 0.0 ? 2 : 1) : 3;
+  const auto state = values * vectors * static_cast<Index>(sizeof(float)) +
+                     static_cast<Index>(sizeof(Index) + sizeof(double));  // and the steps, and the sum of the loss
+  const Index rows = std::min(steps.count * steps.batch, steps.rows - steps.first_row);
+  const Index row = shape.inputs + (objective.labels ? 1 : shape.outputs()) + 1;  // and its number
+  work.bytes_read += members * (state + (rows * row + 1) * static_cast<Index>(sizeof(float)));
+  work.bytes_written += members * state;
 }
 
 }  // namespace
@@ -29,6 +47,8 @@ void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& object
   if (steps.count == 0 || members.empty()) return;
   require(steps.first_row + (steps.count - 1) * steps.batch < steps.rows, operation,
           "steps that begin within the epoch");
+  if (counted_work() != nullptr) count_training(*counted_work(), shape, objective, members.size, steps);
+  if (is_only_counted(stream, members)) return;
   if (stream.backend() == Backend::cuda) {
     return MYNAH_ON_CUDA(train_mlp, stream, shape, objective, data, members, steps);
   }

@@ -1,5 +1,6 @@
 #include "kernels/optimizer.h"
 
+#include "kernels/operation_count.h"
 #include "kernels/reduction.h"
 
 namespace mynah::kernels {
@@ -12,6 +13,9 @@ void adam_step(Stream& stream, const AdamOptions& options, const float* learning
           "gradient and moments of the size of parameters");
   require(learning_rate != nullptr && step != nullptr, "adam_step", "learning_rate and step in device memory");
   if (n == 0) return;
+  if (is_only_counted(stream, learning_rate, step, changed(parameters), gradient, changed(first_moment),
+                      changed(second_moment), gradient_scale))
+    return;
   if (stream.backend() == Backend::cuda) {
     return MYNAH_ON_CUDA(adam_step, stream, options, learning_rate, step, parameters, gradient, first_moment,
                          second_moment, gradient_scale);
@@ -30,6 +34,8 @@ void sgd_step(Stream& stream, const SgdOptions& options, const float* learning_r
   require(with_momentum || !options.nesterov, "sgd_step", "momentum where nesterov is set");
   require(learning_rate != nullptr, "sgd_step", "learning_rate in device memory");
   if (n == 0) return;
+  if (is_only_counted(stream, learning_rate, changed(parameters), gradient, changed(momentum_buffer), gradient_scale))
+    return;
   if (stream.backend() == Backend::cuda) {
     return MYNAH_ON_CUDA(sgd_step, stream, options, learning_rate, parameters, gradient, momentum_buffer,
                          gradient_scale);
@@ -49,6 +55,9 @@ void rmsprop_step(Stream& stream, const RmsPropOptions& options, const float* le
           "a gradient average of the size of parameters, or none unless centered");
   require(learning_rate != nullptr, "rmsprop_step", "learning_rate in device memory");
   if (n == 0) return;
+  if (is_only_counted(stream, learning_rate, changed(parameters), gradient, changed(square_average),
+                      changed(momentum_buffer), changed(gradient_average), gradient_scale))
+    return;
   if (stream.backend() == Backend::cuda) {
     return MYNAH_ON_CUDA(rmsprop_step, stream, options, learning_rate, parameters, gradient, square_average,
                          momentum_buffer, gradient_average, gradient_scale);
@@ -64,6 +73,7 @@ void global_norm(Stream& stream, ConstVector gradient, VectorView<double> norm) 
 void clip_factor(Stream& stream, VectorView<const double> norm, double max_norm, float* factor) {
   require(norm.size == 1 && factor != nullptr, "clip_factor", "a norm of one value, and a factor in device memory");
   require(max_norm > 0.0, "clip_factor", "max_norm above 0");
+  if (is_only_counted(stream, norm, factor)) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(clip_factor, stream, norm, max_norm, factor);
   eigen::clip_factor(stream, norm, max_norm, factor);
 }
@@ -72,6 +82,7 @@ void ema_update(Stream& stream, double decay, const Index* step, ConstVector val
   require(average.size == values.size, "ema_update", "an average of the size of values");
   require(decay >= 0.0 && decay < 1.0, "ema_update", "a decay in [0, 1)");
   if (values.empty()) return;
+  if (is_only_counted(stream, step, values, changed(average))) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(ema_update, stream, decay, step, values, average);
   eigen::ema_update(stream, decay, step, values, average);
 }
@@ -79,6 +90,7 @@ void ema_update(Stream& stream, double decay, const Index* step, ConstVector val
 void exchange(Stream& stream, Vector a, Vector b) {
   require(a.size == b.size, "exchange", "vectors of the same size");
   if (a.empty()) return;
+  if (is_only_counted(stream, changed(a), changed(b))) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(exchange, stream, a, b);
   eigen::exchange(stream, a, b);
 }

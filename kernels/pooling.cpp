@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -70,6 +72,7 @@ void max_pooling_forward(Stream& stream, const PoolingGeometry& geometry, ConstM
           "positions of the shape of y, or empty");
   require(positions_are_exact<Scalar>(geometry), "max_pooling_forward", "images of at most 2^24 elements a channel");
   if (y.empty()) return;
+  if (is_only_counted(stream, x, y, positions)) return;
   MYNAH_CALL_TWIN(max_pooling_forward, stream, geometry, x, y, positions);
 }
 
@@ -79,6 +82,7 @@ void max_pooling_backward(Stream& stream, const PoolingGeometry& geometry, Const
   check(geometry, dx, dy, "max_pooling_backward");
   require(same_shape(positions, dy), "max_pooling_backward", "positions of the shape of dy");
   if (dx.empty()) return;
+  if (is_only_counted(stream, positions, dy, dx)) return;
   MYNAH_CALL_TWIN(max_pooling_backward, stream, geometry, positions, dy, dx);
 }
 
@@ -88,6 +92,7 @@ void max_pooling_tangent(Stream& stream, const PoolingGeometry& geometry, ConstM
   check(geometry, x_tangent, y_tangent, "max_pooling_tangent");
   require(same_shape(positions, y_tangent), "max_pooling_tangent", "positions of the shape of y_tangent");
   if (y_tangent.empty()) return;
+  if (is_only_counted(stream, positions, x_tangent, y_tangent)) return;
   MYNAH_CALL_TWIN(max_pooling_tangent, stream, geometry, positions, x_tangent, y_tangent);
 }
 
@@ -97,6 +102,7 @@ void average_pooling_forward(Stream& stream, const PoolingGeometry& geometry, Co
   check(geometry, x, y, "average_pooling_forward");
   require(geometry.dilation_height == 1 && geometry.dilation_width == 1, "average_pooling_forward", "no dilation");
   if (y.empty()) return;
+  if (is_only_counted(stream, x, y)) return;
   MYNAH_CALL_TWIN(average_pooling_forward, stream, geometry, x, y);
 }
 
@@ -106,6 +112,7 @@ void average_pooling_backward(Stream& stream, const PoolingGeometry& geometry, C
   check(geometry, dx, dy, "average_pooling_backward");
   require(geometry.dilation_height == 1 && geometry.dilation_width == 1, "average_pooling_backward", "no dilation");
   if (dx.empty()) return;
+  if (is_only_counted(stream, dy, dx)) return;
   MYNAH_CALL_TWIN(average_pooling_backward, stream, geometry, dy, dx);
 }
 
@@ -114,6 +121,7 @@ void nearest_upsampling_forward(Stream& stream, const UpsamplingGeometry& geomet
                                 MatrixOf<Scalar> y) {
   check(geometry, x, y, "nearest_upsampling_forward");
   if (y.empty()) return;
+  if (is_only_counted(stream, x, y)) return;
   MYNAH_CALL_TWIN(nearest_upsampling_forward, stream, geometry, x, y);
 }
 
@@ -122,6 +130,7 @@ void nearest_upsampling_backward(Stream& stream, const UpsamplingGeometry& geome
                                  MatrixOf<Scalar> dx) {
   check(geometry, dx, dy, "nearest_upsampling_backward");
   if (dx.empty()) return;
+  if (is_only_counted(stream, dy, dx)) return;
   MYNAH_CALL_TWIN(nearest_upsampling_backward, stream, geometry, dy, dx);
 }
 

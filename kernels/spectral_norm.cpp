@@ -1,5 +1,7 @@
 #include "kernels/spectral_norm.h"
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -20,6 +22,7 @@ void spectral_norm_power_iteration(Stream& stream, ConstMatrixOf<Scalar> w, int 
   require(v.size == w.columns && kept_v.size == w.columns, name, "v and kept_v [inputs]");
   require(iterations >= 0, name, "a number of iterations that is not negative");
   if (w.empty()) return;
+  if (is_only_counted(stream, w, u, v, kept_u, kept_v)) return;
   MYNAH_CALL_TWIN(spectral_norm_power_iteration, stream, w, iterations, u, v, kept_u, kept_v);
 }
 
@@ -30,6 +33,7 @@ void spectral_norm_forward(Stream& stream, ConstMatrixOf<Scalar> w, ConstVectorO
   require_input<Scalar>(name, {w, u, v, sigma});
   require(same_shape(w, normalized), name, "the normalised weight of the shape of w");
   if (w.empty()) return;
+  if (is_only_counted(stream, w, u, v, sigma, normalized)) return;
   MYNAH_CALL_TWIN(spectral_norm_forward, stream, w, u, v, sigma, normalized);
 }
 
@@ -41,6 +45,7 @@ void spectral_norm_backward(Stream& stream, const SpectralNormInput<Scalar>& inp
   require(same_shape(input.normalized, gradient) && same_shape(input.normalized, dw), name,
           "gradients of the shape of the weight");
   if (dw.empty()) return;
+  if (is_only_counted(stream, Untold{}, gradient, changed(dw))) return;
   MYNAH_CALL_TWIN(spectral_norm_backward, stream, input, gradient, dw);
 }
 
@@ -53,6 +58,7 @@ void spectral_norm_tangent(Stream& stream, const SpectralNormInput<Scalar>& inpu
           "tangents of the shape of the weight");
   require(sigma_tangent.size == 1, name, "sigma_tangent [1]");
   if (w_tangent.empty()) return;
+  if (is_only_counted(stream, Untold{}, w_tangent, sigma_tangent, normalized_tangent)) return;
   MYNAH_CALL_TWIN(spectral_norm_tangent, stream, input, w_tangent, sigma_tangent, normalized_tangent);
 }
 
@@ -66,6 +72,7 @@ void spectral_norm_tangent_backward(Stream& stream, const SpectralNormInput<Scal
           name, "tangents and gradients of the shape of the weight");
   require(tangents.sigma_tangent.size == 1, name, "sigma_tangent [1]");
   if (dw.empty()) return;
+  if (is_only_counted(stream, Untold{}, changed(dw))) return;
   MYNAH_CALL_TWIN(spectral_norm_tangent_backward, stream, input, tangents, dw);
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/squashed_gaussian_distribution.h"
 
 #include "kernels/gaussian_shapes.h"
+#include "kernels/operation_count.h"
 
 namespace mynah::kernels {
 
@@ -15,6 +16,7 @@ void squashed_gaussian_sample(Stream& stream, RandomKey key, const Index* step, 
   require(log_probability.data == nullptr || log_probability.size == action.rows, name,
           "log_probability [rows], or empty");
   if (action.rows == 0) return;
+  if (is_only_counted(stream, step, Untold{}, noise, pre_tanh, action, log_probability)) return;
   MYNAH_CALL_TWIN(squashed_gaussian_sample, stream, key, step, distribution, noise, pre_tanh, action, log_probability);
 }
 
@@ -31,6 +33,7 @@ void squashed_gaussian_sample_backward(Stream& stream, ConstMatrixOf<Scalar> noi
           "log_probability_gradient [rows], or empty");
   require(are_gradients_of(gradients, parameters), name, gaussian_gradient_shapes);
   if (noise.empty()) return;
+  if (is_only_counted(stream, noise, pre_tanh, log_std, action_gradient, log_probability_gradient, Untold{})) return;
   MYNAH_CALL_TWIN(squashed_gaussian_sample_backward, stream, noise, pre_tanh, log_std, action_gradient,
                   log_probability_gradient, gradients);
 }
@@ -39,6 +42,7 @@ template <class Scalar>
 void squashed_gaussian_pre_tanh(Stream& stream, ConstMatrixOf<Scalar> action, MatrixOf<Scalar> pre_tanh) {
   require(same_shape(action, pre_tanh), "squashed_gaussian_pre_tanh", "pre_tanh of the shape of action");
   if (action.empty()) return;
+  if (is_only_counted(stream, action, pre_tanh)) return;
   MYNAH_CALL_TWIN(squashed_gaussian_pre_tanh, stream, action, pre_tanh);
 }
 
@@ -49,6 +53,7 @@ void squashed_gaussian_log_probability(Stream& stream, ConstMatrixOf<Scalar> pre
   require(fits(distribution, pre_tanh.rows, pre_tanh.columns), name, gaussian_shapes);
   require(out.size == pre_tanh.rows, name, "out [rows]");
   if (out.empty()) return;
+  if (is_only_counted(stream, pre_tanh, Untold{}, out)) return;
   MYNAH_CALL_TWIN(squashed_gaussian_log_probability, stream, pre_tanh, distribution, out);
 }
 
@@ -62,6 +67,7 @@ void squashed_gaussian_log_probability_backward(Stream& stream, ConstMatrixOf<Sc
   require(is_gradient_of(pre_tanh_gradient, pre_tanh) && are_gradients_of(gradients, distribution), name,
           gaussian_gradient_shapes);
   if (pre_tanh.empty()) return;
+  if (is_only_counted(stream, pre_tanh, Untold{}, gradient, pre_tanh_gradient)) return;
   MYNAH_CALL_TWIN(squashed_gaussian_log_probability_backward, stream, pre_tanh, distribution, gradient,
                   pre_tanh_gradient, gradients);
 }

@@ -1,5 +1,7 @@
 #include "kernels/standardization.h"
 
+#include "kernels/operation_count.h"
+
 namespace mynah::kernels {
 namespace {
 
@@ -17,6 +19,7 @@ void standardize(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<Scalar> 
   require_columns("standardize", x, mean.size, y);
   require_columns("standardize", x, deviation.size, y);
   if (y.empty()) return;
+  if (is_only_counted(stream, x, mean, deviation, y)) return;
   MYNAH_CALL_TWIN(standardize, stream, x, mean, deviation, y);
 }
 
@@ -25,6 +28,7 @@ void standardize_backward(Stream& stream, ConstMatrixOf<Scalar> dy, ConstVectorO
                           MatrixOf<Scalar> dx) {
   require_columns("standardize_backward", dy, deviation.size, dx);
   if (dx.empty()) return;
+  if (is_only_counted(stream, dy, deviation, dx)) return;
   MYNAH_CALL_TWIN(standardize_backward, stream, dy, deviation, dx);
 }
 
@@ -34,6 +38,7 @@ void unstandardize(Stream& stream, ConstMatrixOf<Scalar> x, ConstVectorOf<Scalar
   require_columns("unstandardize", x, mean.size, y);
   require_columns("unstandardize", x, deviation.size, y);
   if (y.empty()) return;
+  if (is_only_counted(stream, x, mean, deviation, y)) return;
   MYNAH_CALL_TWIN(unstandardize, stream, x, mean, deviation, y);
 }
 
@@ -42,6 +47,7 @@ void unstandardize_backward(Stream& stream, ConstMatrixOf<Scalar> dy, ConstVecto
                             MatrixOf<Scalar> dx) {
   require_columns("unstandardize_backward", dy, deviation.size, dx);
   if (dx.empty()) return;
+  if (is_only_counted(stream, dy, deviation, dx)) return;
   MYNAH_CALL_TWIN(unstandardize_backward, stream, dy, deviation, dx);
 }
 

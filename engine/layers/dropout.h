@@ -16,6 +16,7 @@ class Dropout : public LayerOf<Dropout> {
 
   std::string kind() const override { return "dropout"; }
   Index output_columns(std::span<const Index> inputs) const override;
+  bool draws_random_numbers() const override { return true; }
 
   MYNAH_LAYER_PASSES
 

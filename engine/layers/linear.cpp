@@ -47,10 +47,19 @@ void Linear::run_backward(Stream& stream, const BackwardPassOf<Scalar>& pass) co
                                          activation_operand<Scalar>(activation_, pass.output, pass.saved),
                                          pass.output_gradient, pass.output_gradient);
   }
-  kernels::linear_backward<Scalar>(stream, pass.inputs[0], pass.tensors[0].matrix(), pass.output_gradient,
-                                   pass.input_gradients[0], pass.tensor_gradients[0].matrix(),
-                                   pass.tensor_gradients[1].vector(),
-                                   {pass.input_activation, pass.input_activation_operand}, {pass.settings.precision});
+  const kernels::InputActivation<Scalar> input_activation{pass.input_activation, pass.input_activation_operand};
+  const MatrixView<Scalar> dw = pass.tensor_gradients[0].matrix();
+  const VectorView<Scalar> db = pass.tensor_gradients[1].vector();
+  if constexpr (std::is_same_v<Scalar, float>) {
+    if (pass.step != nullptr) {
+      return kernels::linear_backward_and_step(stream, pass.inputs[0], pass.tensors[0].matrix(),
+                                               pass.tensors[1].vector(), pass.output_gradient, pass.input_gradients[0],
+                                               dw, db, *pass.step, input_activation);
+    }
+  }
+  kernels::linear_backward<Scalar>(
+      stream, pass.inputs[0], pass.tensors[0].matrix(), pass.output_gradient, pass.input_gradients[0], dw, db,
+      input_activation, {.precision = pass.settings.precision, .overwrite_weights = pass.overwrites_tensor_gradients});
 }
 
 template <class Scalar>

@@ -25,6 +25,8 @@ class Linear : public LayerOf<Linear> {
   Index tangent_saved_size(Index rows, std::span<const Index> inputs) const override;
   kernels::Activation output_activation() const override { return activation_; }
   bool takes_input_activation() const override { return true; }
+  bool overwrites_tensor_gradients() const override { return true; }
+  bool steps_with_gradient() const override { return true; }
 
   MYNAH_LAYER_PASSES
 

@@ -58,7 +58,8 @@ struct SetCounters {
 };
 
 /// One thread: the cost is the launch, which a recorded plan all but hides.
-__global__ void advance_kernel(Index* counter, Index amount) {
+__global__ void advance_kernel(EarlierWork earlier, Index* counter, Index amount) {
+  earlier.wait();
   counter[0] += amount;
 }
 

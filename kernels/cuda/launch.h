@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/earlier_work.h"
+#include "kernels/operation_count.h"
 #include "kernels/stream.h"
 #include "kernels/view.h"
 
@@ -21,19 +23,45 @@ struct LaunchShape {
 /// for the kernel, so that an error shows at the operation that caused it (not while recording).
 void check_launch(cudaError_t status, Stream& stream, const char* operation, const LaunchShape& shape);
 
-/// The one way a kernel is started: on the stream's device and in its order. `operation` is the name a reader of an
-/// error knows, that of the contract. The arguments are converted to the kernel's parameter types.
+/// Whether kernels that take EarlierWork are launched so that they may start early: on devices that can, unless
+/// MYNAH_CUDA_EARLY_START=0 in the environment forbids it.
+bool starts_early(const Stream& stream);
+
+/// The end of launch(): `early` as EarlierWork allows it.
 template <class... Parameters, class... Arguments>
-void launch(Stream& stream, const char* operation, const LaunchShape& shape, void (*kernel)(Parameters...),
-            Arguments&&... arguments) {
+void start_kernel(Stream& stream, const char* operation, const LaunchShape& shape, bool early,
+                  void (*kernel)(Parameters...), Arguments&&... arguments) {
   static_assert(sizeof...(Parameters) == sizeof...(Arguments), "the kernel takes another number of arguments");
+  if (is_only_counted(operation)) return;
   const CurrentDevice current(stream.device().ordinal, operation);
   cudaLaunchConfig_t config{};
   config.gridDim = shape.grid;
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = static_cast<cudaStream_t>(stream.native());
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  if (early) {
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+  }
   check_launch(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), stream, operation, shape);
+}
+
+/// The one way a kernel is started: on the stream's device and in its order. `operation` is the name a reader of an
+/// error knows, that of the contract. The arguments are converted to the kernel's parameter types; EarlierWork, which a
+/// kernel takes first or not at all, is not among them.
+template <class... Parameters, class... Arguments>
+void launch(Stream& stream, const char* operation, const LaunchShape& shape, void (*kernel)(Parameters...),
+            Arguments&&... arguments) {
+  start_kernel(stream, operation, shape, false, kernel, std::forward<Arguments>(arguments)...);
+}
+template <class... Parameters, class... Arguments>
+void launch(Stream& stream, const char* operation, const LaunchShape& shape, void (*kernel)(EarlierWork, Parameters...),
+            Arguments&&... arguments) {
+  start_kernel(stream, operation, shape, starts_early(stream), kernel, EarlierWork{},
+               std::forward<Arguments>(arguments)...);
 }
 
 constexpr Index ceil_divide(Index value, Index divisor) {

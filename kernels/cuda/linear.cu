@@ -2,11 +2,11 @@
 
 #include <limits>
 
-#include "kernels/cuda/block_reduce.h"
+#include "kernels/cuda/dot_product.h"
 #include "kernels/cuda/linear_mma.h"
+#include "kernels/cuda/linear_parts.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/mma_tile.h"
-#include "kernels/precision_rounding.h"
 
 namespace mynah::kernels::cuda {
 namespace {
@@ -19,8 +19,8 @@ constexpr int dot_warps = 8;
 /// limited by memory. Neighbouring warps share a row of x, which they find in L1. Tensor cores would not help: in
 /// reduced precision the factors are rounded here and multiplied in float32.
 template <bool packs, Precision precision>
-__global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(LinearArguments arguments) {
-  constexpr Index width = packs ? 4 : 1;
+__global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(EarlierWork earlier, LinearArguments arguments) {
+  earlier.wait();
   const Index element = Index{blockIdx.x} * dot_warps + threadIdx.x / 32;
   const Index lane = threadIdx.x % 32;
   if (element >= arguments.a.extent * arguments.b.extent) return;  // the whole warp
@@ -28,22 +28,7 @@ __global__ void __launch_bounds__(dot_warps * 32) linear_dot_kernel(LinearArgume
   const Index n = element % arguments.b.extent;
   const float* a = arguments.a.data + m * arguments.a.stride;
   const float* b = arguments.b.data + n * arguments.b.stride;
-  float sum = 0.0f;
-#pragma unroll 4
-  for (Index k = lane * width; k < arguments.depth; k += 32 * width) {
-    if (k + width <= arguments.depth) {
-      const Pack<width> left = load<width>(a + k);
-      const Pack<width> right = load<width>(b + k);
-#pragma unroll
-      for (int i = 0; i < width; ++i)
-        sum += rounded_to<precision>(left.value[i]) * rounded_to<precision>(right.value[i]);
-    } else {
-      for (Index rest = k; rest < arguments.depth; ++rest) {
-        sum += rounded_to<precision>(a[rest]) * rounded_to<precision>(b[rest]);
-      }
-    }
-  }
-  sum = warp_sum(sum);
+  const float sum = dot_product<packs, precision>(a, b, arguments.depth, lane);
   if (lane == 0) store_finished<1>(arguments.target, m, n, {{sum}});
 }
 
@@ -73,8 +58,9 @@ Index prepare_parts(Stream& stream, LinearArguments& arguments, Index parts, Ind
   parts = ceil_divide(arguments.depth, arguments.part_depth);
   const Index elements = arguments.a.extent * arguments.b.extent;
   const Index sums = arguments.target.row_sums == nullptr ? 0 : arguments.a.extent;
-  arguments.partial =
-      static_cast<float*>(stream.scratch(static_cast<std::size_t>(parts * (elements + sums)) * sizeof(float)));
+  const std::size_t bytes = static_cast<std::size_t>(parts * (elements + sums)) * sizeof(float);
+  arguments.partial = static_cast<float*>(stream.scratch(bytes));
+  count_scratch(bytes);
   if (sums > 0) arguments.partial_row_sums = arguments.partial + parts * elements;
   return parts;
 }
@@ -85,7 +71,21 @@ void add_parts(Stream& stream, const char* operation, const LinearArguments& arg
   const bool packs = arguments.target.packs && n % 4 == 0;
   map(stream, operation, m, n, packs, AddParts{arguments.target, arguments.partial, parts, m, n});
   if (arguments.partial_row_sums == nullptr) return;
-  map_singly(stream, operation, m, AddPartRowSums{arguments.partial_row_sums, parts, m, arguments.target.row_sums});
+  map_singly(stream, operation, m,
+             AddPartRowSums{arguments.partial_row_sums, parts, m, arguments.target.row_sums, arguments.target.add});
+}
+
+/// The product of float32 by the tile that was chosen.
+template <LinearProduct product>
+void launch_tiles(Stream& stream, const char* operation, LinearKernel kernel, const LinearArguments& arguments,
+                  Index parts, bool packs) {
+  if (kernel == LinearKernel::large) {
+    launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
+  } else if (kernel == LinearKernel::medium) {
+    launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
+  } else {
+    launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
+  }
 }
 
 /// The launch common to the three products. packs: both operands may be read four floats at a time.
@@ -100,12 +100,8 @@ void multiply(Stream& stream, const char* operation, Precision precision, Linear
   const Index parts = prepare_parts(stream, arguments, choice.parts, deepest_tile);
   if (!strict) {
     launch_linear_mma(stream, operation, product, choice.kernel, precision, arguments, parts, packs);
-  } else if (choice.kernel == LinearKernel::large) {
-    launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
-  } else if (choice.kernel == LinearKernel::medium) {
-    launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
   } else {
-    launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
+    launch_tiles<product>(stream, operation, choice.kernel, arguments, parts, packs);
   }
   if (parts > 1) add_parts(stream, operation, arguments, parts);
 }
@@ -119,6 +115,13 @@ LinearTarget target_of(Matrix c) {
 }
 
 }  // namespace
+
+Index queue_weight_parts(Stream& stream, const char* operation, LinearArguments& arguments, const LinearChoice& choice,
+                         bool packs) {
+  const Index parts = prepare_parts(stream, arguments, choice.parts, SmallTile::tile_k);
+  launch_tiles<LinearProduct::weight_gradient>(stream, operation, choice.kernel, arguments, parts, packs);
+  return parts;
+}
 
 void linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y,
                     Matrix z, ProductOptions options) {
@@ -162,7 +165,7 @@ void linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix d
     arguments.b = {x.data, x.stride, wants_dw ? x.columns : 0};
     arguments.depth = dz.rows;
     arguments.target = target_of(dw);
-    arguments.target.add = true;
+    arguments.target.add = !options.overwrite_weights;
     arguments.target.row_sums = wants_db ? db.data : nullptr;
     const bool packs = allows_packs(dz) && allows_packs(x);
     const Precision precision = wants_dw ? options.precision : Precision::float32;  // no products, no rounding

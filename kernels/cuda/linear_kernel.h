@@ -30,7 +30,7 @@ struct LinearTarget {
   Index before_stride;
   const float* operand;  ///< null: the activation itself is applied
   Index operand_stride;
-  float* row_sums;  ///< Σ_k A(m, k), added to (bias gradient); may be null
+  float* row_sums;  ///< Σ_k A(m, k), added to if `add` says so (bias gradient); may be null
 };
 
 struct LinearArguments {
@@ -112,11 +112,12 @@ struct AddPartRowSums {
   Index parts;
   Index m;
   float* out;
+  bool add;
   template <int width>
   __device__ void at(Index, Index row) const {
     float sum = partial[row];
     for (Index part = 1; part < parts; ++part) sum += partial[part * m + row];
-    out[row] += sum;
+    out[row] = (add ? out[row] : 0.0f) + sum;
   }
 };
 
@@ -159,7 +160,8 @@ __device__ __forceinline__ LinearTarget part_target(const LinearArguments& argum
 /// One block computes one tile of C, or one part of it (blockIdx.y). Only the weight gradient has row sums, the bias
 /// gradient.
 template <class Block, bool with_row_sums>
-__global__ void __launch_bounds__(Block::threads, 2) linear_kernel(LinearArguments arguments) {
+__global__ void __launch_bounds__(Block::threads, 2) linear_kernel(EarlierWork earlier, LinearArguments arguments) {
+  earlier.wait();
   const TileRange range = tile_range(arguments, Block::tile_m, Block::tile_n);
   Block block;
   block.template multiply<with_row_sums>({arguments.a}, {arguments.b}, range);

@@ -54,7 +54,9 @@ __device__ __forceinline__ double loss_pack(const LossArguments& arguments, Inde
 /// through the whole matrix, so that a block of a narrow matrix is full; a matrix without gaps comes as one row and
 /// needs no division.
 template <class Function, bool packs>
-__global__ void __launch_bounds__(sum_threads) loss_kernel(LossArguments arguments, SumTarget loss) {
+__global__ void __launch_bounds__(sum_threads)
+    loss_kernel(EarlierWork earlier, LossArguments arguments, SumTarget loss) {
+  earlier.wait();
   constexpr Index width = packs ? 4 : 1;
   const Index rows = arguments.terms.prediction.rows;
   const Index columns = arguments.terms.prediction.columns;

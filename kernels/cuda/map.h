@@ -11,7 +11,8 @@ namespace mynah::kernels::cuda {
 /// row needs and no wider, with the rest of the 256 threads on further rows, so that narrow matrices (17 columns) keep
 /// their lanes busy; and no division by the number of columns.
 template <bool packs, class Element>
-__global__ void __launch_bounds__(256, 2) map_kernel(Element element, Index rows, Index columns) {
+__global__ void __launch_bounds__(256, 2) map_kernel(EarlierWork earlier, Element element, Index rows, Index columns) {
+  earlier.wait();
   constexpr Index width = packs ? 4 : 1;
   const Index row_step = Index{gridDim.y} * blockDim.y;
   const Index column_step = Index{gridDim.x} * blockDim.x * width;

@@ -42,7 +42,8 @@ __device__ __forceinline__ void adam_pack(const AdamArguments& arguments, const 
 /// more than its parameters, so one thread of a block computes them for all; the grid is held small enough that a
 /// thread has several packs to share them.
 template <bool packs>
-__global__ void __launch_bounds__(adam_threads) adam_kernel(AdamArguments arguments) {
+__global__ void __launch_bounds__(adam_threads) adam_kernel(EarlierWork earlier, AdamArguments arguments) {
+  earlier.wait();
   __shared__ AdamFactors factors;
   if (threadIdx.x == 0) factors = adam_factors(arguments.options, arguments.learning_rate[0], arguments.step[0]);
   __syncthreads();
@@ -146,7 +147,8 @@ struct ExchangeElement {
 };
 
 /// One number: a launch for its place in the stream, not for its work.
-__global__ void clip_factor_kernel(const double* norm, double max_norm, float* factor) {
+__global__ void clip_factor_kernel(EarlierWork earlier, const double* norm, double max_norm, float* factor) {
+  earlier.wait();
   factor[0] = clip_factor_of(norm[0], max_norm);
 }
 

@@ -31,6 +31,16 @@ void gather_rows<float>(Stream&, ConstMatrix source, ConstLabels rows, const Ind
                            rows_of(out));
 }
 
+void gather_batch(Stream& stream, const BatchSource& source, ConstLabels rows, const Index* first,
+                  const BatchPlace& out) {
+  eigen::gather_rows<float>(stream, source.inputs, rows, first, out.inputs);
+  if (!out.labels.empty()) {
+    eigen::gather_labels(stream, source.labels, rows, first, out.labels);
+  } else if (!out.values.empty()) {
+    eigen::gather_rows<float>(stream, source.values, rows, first, out.values);
+  }
+}
+
 template void gather_rows(Stream&, MatrixView<const double>, ConstLabels, const Index*, MatrixView<double>);
 
 }  // namespace mynah::kernels::eigen

@@ -6,6 +6,17 @@
 #include "kernels/eigen/shared_work.h"
 
 namespace mynah::kernels::eigen {
+namespace {
+
+/// The products below are added: to zeros, then.
+template <class Scalar>
+void overwrite_weights(MatrixView<Scalar> dw, VectorView<Scalar> db, ProductOptions options) {
+  if (!options.overwrite_weights) return;
+  if (dw.data != nullptr) map(dw).setZero();
+  if (!db.empty()) map(db).setZero();
+}
+
+}  // namespace
 
 template <class Scalar>
 void linear_forward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstVectorOf<Scalar> b,
@@ -30,6 +41,7 @@ void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scal
       eigen::activation_backward<Scalar>(stream, input_activation.activation, input_activation.operand, dx, dx);
     }
   }
+  overwrite_weights<Scalar>(dw, db, options);
   if (dw.data != nullptr) map(dw).noalias() += map(dz).transpose() * map(x);
   if (db.data != nullptr && !db.empty()) map(db) += map(dz).colwise().sum();
 }
@@ -75,6 +87,7 @@ void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstM
   using namespace vectorized;
   const LinearSizes sizes{x.rows, w.columns, w.rows};
   const Operations& use = operations();
+  overwrite_weights<float>(dw, db, options);
   // db has no products: it sums dz as it is.
   float* const db_data = db.empty() ? nullptr : db.data;
   const bool strict = options.precision == Precision::float32;

@@ -29,10 +29,41 @@ void labels_case(Parity& run, const VectorCase& shape, Index source_size) {
   });
 }
 
+/// Inputs, and targets of so many columns; 0: labels.
+void batch_case(Parity& run, const MatrixCase& shape, Index target_columns, Layout target_layout) {
+  const auto inputs = run.input(50, shape.columns, shape.layout);
+  const auto values = run.input(50, target_columns, target_layout);
+  const auto labels = run.labels(50, 1000);
+  const auto rows = run.labels(shape.rows + 3, 50);
+  const auto first = run.given<Index>({3}, 1, 1);
+  const auto out = run.output(shape.rows, shape.columns, {shape.layout.padding, 0});
+  const auto out_values = run.output(target_columns > 0 ? shape.rows : 0, target_columns, target_layout);
+  const auto out_labels = run.output<std::int32_t>(1, target_columns > 0 ? 0 : shape.rows);
+  run.expect_same([=](const Place& at) {
+    const bool of_values = target_columns > 0;
+    kernels::gather_batch(
+        at.stream,
+        {at.matrix(inputs), of_values ? ConstMatrix{at.matrix(values)} : ConstMatrix{},
+         of_values ? ConstLabels{} : ConstLabels{at.vector(labels)}},
+        at.vector(rows), at.pointer(first),
+        {at.matrix(out), of_values ? at.matrix(out_values) : Matrix{}, of_values ? Labels{} : at.vector(out_labels)});
+  });
+}
+
 const Family gather("gather", [](Family& family) {
   for (const MatrixCase& shape : matrix_cases()) {
     family.operation("gather_rows", text_of(shape), [=](Parity& run) { rows_case(run, shape, 50, 0); });
     family.operation("gather_rows", text_of(shape) + " from 9", [=](Parity& run) { rows_case(run, shape, 50, 9); });
+  }
+  for (const MatrixCase& shape : matrix_cases()) {
+    family.operation("gather_batch", text_of(shape) + " with labels",
+                     [=](Parity& run) { batch_case(run, shape, 0, {}); });
+    family.operation("gather_batch", text_of(shape) + " with 6 values", [=](Parity& run) {
+      batch_case(run, shape, 6, {2, 0});
+    });
+    family.parity("gather_batch", text_of(shape) + " with 5 values unaligned", [=](Parity& run) {
+      batch_case(run, shape, 5, {0, 1});
+    });
   }
   for (const VectorCase& shape : vector_cases()) {
     family.operation("gather_labels", text_of(shape), [=](Parity& run) { labels_case(run, shape, 50); });
@@ -50,9 +81,10 @@ const Family gather("gather", [](Family& family) {
     kernels::gather_rows(dump.stream(), source, rows, nullptr, out);
     dump.expect("out", out, 0.0);
   });
-  family.without({"gather_rows", "gather_labels"}, {Aspect::gradient, Aspect::tangent},
+  family.without({"gather_rows", "gather_labels", "gather_batch"}, {Aspect::gradient, Aspect::tangent},
                  "it takes a batch from the data, of which nothing is trained");
-  family.without("gather_labels", Aspect::pytorch, "whole numbers are compared with the CPU to the bit");
+  family.without({"gather_labels", "gather_batch"}, {Aspect::pytorch},
+                 "what is moved is compared with the CPU to the bit");
 });
 
 }  // namespace

@@ -42,6 +42,7 @@ struct Wanted {
   bool dx = true, dw = true, db = true, add = false;
   Activation input_activation = Activation::none;
   Precision precision = Precision::float32;
+  bool overwrite_weights = false;
 };
 
 void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
@@ -54,8 +55,12 @@ void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
   const auto dx = !wants_dx    ? Tensor<float>{}
                   : wanted.add ? run.changed(shape.rows, shape.inputs, shape.layout)
                                : run.output(shape.rows, shape.inputs, shape.layout);
-  const auto dw = wanted.dw ? run.changed(shape.outputs, shape.inputs, shape.layout) : Tensor<float>{};
-  const auto db = run.changed(1, wanted.db && shape.bias ? shape.outputs : 0, shape.layout);
+  const auto weights = [&](Index rows, Index columns) {
+    return wanted.overwrite_weights ? run.output(rows, columns, shape.layout)
+                                    : run.changed(rows, columns, shape.layout);
+  };
+  const auto dw = wanted.dw ? weights(shape.outputs, shape.inputs) : Tensor<float>{};
+  const auto db = weights(1, wanted.db && shape.bias ? shape.outputs : 0);
   run.rival({"cuBLAS",
              [=](const Place& at) {
                return cublas::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), at.matrix(dx),
@@ -68,7 +73,8 @@ void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
   run.expect_same([=](const Place& at) {
     kernels::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), wants_dx ? at.matrix(dx) : Matrix{},
                              wanted.dw ? at.matrix(dw) : Matrix{}, at.vector(db),
-                             {wanted.input_activation, at.matrix(x)}, {wanted.precision, wanted.add});
+                             {wanted.input_activation, at.matrix(x)},
+                             {wanted.precision, wanted.add, wanted.overwrite_weights});
   });
 }
 
@@ -198,6 +204,8 @@ const Family linear("linear", [](Family& family) {
   }
   for (const LinearCase& shape : with_extra(backward_tile_cases())) {
     family.operation("linear_backward", text_of(shape), [=](Parity& run) { backward_case(run, shape, {}); });
+    family.parity("linear_backward", text_of(shape) + " overwriting",
+                  [=](Parity& run) { backward_case(run, shape, {.overwrite_weights = true}); });
   }
   std::size_t next = 0;
   const auto kinds = kernels::activation_kinds();

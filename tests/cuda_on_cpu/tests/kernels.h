@@ -65,4 +65,7 @@ cudaError_t block_order(cudaStream_t stream, float* y, int blocks);
 cudaError_t trap(cudaStream_t stream);
 cudaError_t failing_assertion(cudaStream_t stream);
 
+/// A launch that may overlap the work before it, in which the last `forgetful` threads of a block do not wait for it.
+cudaError_t overlap(cudaStream_t stream, int forgetful);
+
 }  // namespace planted

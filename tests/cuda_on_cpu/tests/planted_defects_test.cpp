@@ -69,6 +69,13 @@ TEST_F(PlantedDefect, MissingBarrier) {
   EXPECT_TRUE(agrees([&](float* y) { return correct::reverse(nullptr, dx.get(), y, 128); }, reversed));
 }
 
+TEST_F(PlantedDefect, ThreadsThatDoNotWaitForEarlierWork) {
+  EXPECT_EQ(planted::overlap(nullptr, 0), cudaSuccess);
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  expect_failure(planted::overlap(nullptr, 1), cudaErrorLaunchFailure,
+                 {"overlapping_kernel", "waited for it 21 times in 24 threads"});
+}
+
 TEST_F(PlantedDefect, BlocksThatRelyOnTheirOrder) {
   std::vector<float> expected(8);
   for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<float>(i);

@@ -7,6 +7,7 @@
 #include <cassert>
 
 #include "kernels.h"
+#include "kernels/cuda/earlier_work.h"
 #include "kernels/cuda/mma.h"
 #include "kernels/cuda/shared_memory.h"
 
@@ -22,6 +23,10 @@ cudaError_t start(cudaStream_t stream, dim3 grid, dim3 block, size_t shared, voi
   config.dynamicSmemBytes = shared;
   config.stream = stream;
   return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+
+__global__ void overlapping_kernel(mynah::kernels::cuda::EarlierWork earlier, int forgetful) {
+  if (static_cast<int>(threadIdx.x) < static_cast<int>(blockDim.x) - forgetful) earlier.wait();
 }
 
 __global__ void missing_barrier_kernel(const float* x, float* y, int count) {
@@ -214,6 +219,19 @@ cudaError_t trap(cudaStream_t stream) {
 }
 cudaError_t failing_assertion(cudaStream_t stream) {
   return start(stream, 1, 32, 0, &failing_assertion_kernel);
+}
+
+cudaError_t overlap(cudaStream_t stream, int forgetful) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(3);
+  config.blockDim = dim3(8);
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  return cudaLaunchKernelEx(&config, overlapping_kernel, mynah::kernels::cuda::EarlierWork{}, forgetful);
 }
 
 }  // namespace planted

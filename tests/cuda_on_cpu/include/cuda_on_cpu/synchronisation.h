@@ -50,6 +50,9 @@ void* dynamic_shared_memory();
 /// Lets another thread of the block run, if one can.
 void yield();
 
+/// The calling thread has waited for the kernels before its own (programmatic dependent launch).
+void note_wait_for_earlier_work();
+
 template <class T>
 std::uint64_t to_bits(T value) {
   static_assert(sizeof(T) <= 8, "lanes exchange at most 8 bytes at a time");
