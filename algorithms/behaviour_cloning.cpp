@@ -52,6 +52,22 @@ void BehaviourCloningOptions::validate() const {
   require_option(patience >= 0, "patience", std::to_string(patience), "give 0 (no early stop) or a number of epochs");
 }
 
+BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstrations,
+                             std::span<const std::int32_t> training_rows, std::span<const std::int32_t> validation_rows,
+                             const BehaviourCloningOptions& options)
+    : discrete(demonstrations.discrete),
+      training(stream, demonstrations, training_rows),
+      validation(stream, demonstrations, validation_rows) {
+  if (training.empty()) {
+    throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
+  }
+  if (options.normalize_observations) observation_moments = training.input_moments(stream);
+  if (options.normalize_actions && !discrete) {
+    action_moments = training.value_moments(stream);
+    training.standardize_values(stream, *action_moments);
+  }
+}
+
 BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demonstrations,
                                    std::span<const std::int32_t> training_rows,
                                    std::span<const std::int32_t> validation_rows,
@@ -59,26 +75,54 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
     : options_(validated(options)),
       loss_(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse),
       policy_(device, describe(demonstrations, options, std::move(names)), options.seed),
-      training_(policy_.stream(), demonstrations, training_rows),
-      validation_(policy_.stream(), demonstrations, validation_rows),
-      best_weights_(device, policy_.network().parameters.trained().size),
+      own_data_(std::make_unique<Data>(policy_.stream(), demonstrations, training_rows, validation_rows, options)),
+      stream_(&policy_.stream()),
+      data_(own_data_.get()),
       stopping_{options.patience} {
-  if (training_.empty()) {
-    throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
+  stream_->use_threads(static_cast<int>(options.threads));
+  prepare({});
+}
+
+BehaviourCloning::BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
+                                   const BehaviourCloningOptions& options, PolicyDescription names,
+                                   std::span<const std::int32_t> rows)
+    : options_(validated(options)),
+      loss_(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse),
+      policy_(stream.device(), describe(demonstrations, options, std::move(names)), options.seed),
+      stream_(&stream),
+      data_(&data),
+      stopping_{options.patience} {
+  prepare(rows);
+}
+
+void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
+  if (data_->observation_moments) {
+    policy_.set_observation_normalization(data_->observation_moments->mean, data_->observation_moments->deviation);
   }
-  Stream& stream = policy_.stream();
-  stream.use_threads(static_cast<int>(options.threads));
-  normalize(options);
-  Adam::Options adam{options.learning_rate, {}};
-  adam.constants.weight_decay = static_cast<float>(options.weight_decay);
+  if (data_->action_moments) {
+    policy_.set_action_normalization(data_->action_moments->mean, data_->action_moments->deviation);
+  }
+  policy_.stream().synchronize();  // From here on another may be used.
+  Stream& stream = *stream_;
+  best_weights_ = Buffer<float>(stream.device(), policy_.network().parameters.trained().size);
+  Adam::Options adam{options_.learning_rate, {}};
+  adam.constants.weight_decay = static_cast<float>(options_.weight_decay);
   adam.constants.decoupled = true;
   optimizer_ = std::make_unique<Adam>(stream, policy_.network().parameters, adam);
-  plan_ = std::make_unique<TrainingPlan>(
-      stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_, training_,
-      TrainingPlan::Options{options.batch_size, loss_, options.seed, TrainingPlan::Path::automatic, options.precision});
-  if (!validation_.empty()) {
+  TrainingPlan::Options plan;
+  plan.batch_size = options_.batch_size;
+  plan.loss = loss_;
+  plan.seed = options_.seed;
+  plan.precision = options_.precision;
+  if (!rows.empty()) {
+    rows_ = Buffer<std::int32_t>(stream, rows);
+    plan.rows = rows_.view();
+  }
+  plan_ = std::make_unique<TrainingPlan>(stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_,
+                                         data_->training, plan);
+  if (!data_->validation.empty()) {
     validation_plan_ = std::make_unique<EvaluationPlan>(stream, policy_.network(), policy_.input(), policy_.output(),
-                                                        loss_, validation_);
+                                                        loss_, data_->validation);
   }
 }
 
@@ -86,66 +130,61 @@ std::string BehaviourCloning::describe_plan() const {
   return plan_->describe() + "; products in " + kernels::precision_name(options_.precision);
 }
 
-void BehaviourCloning::normalize(const BehaviourCloningOptions& options) {
-  Stream& stream = policy_.stream();
-  if (options.normalize_observations) {
-    const auto moments = training_.input_moments(stream);
-    policy_.set_observation_normalization(moments.mean, moments.deviation);
-  }
-  if (policy_.description().normalize_actions) {
-    const auto moments = training_.value_moments(stream);
-    policy_.set_action_normalization(moments.mean, moments.deviation);
-    training_.standardize_values(stream, moments);
-  }
+bool BehaviourCloning::goes_on() const {
+  const bool stopped = validation_plan_ != nullptr && epoch_ > 0 && stopping_.should_stop(epoch_);
+  return epoch_ < options_.epochs && !stopped;
 }
 
-EpochReport BehaviourCloning::run_epoch() {
-  Stream& stream = policy_.stream();
+EpochReport BehaviourCloning::finish_epoch(double training_loss) {
   EpochReport report;
-  report.training_loss = training_loss_ = plan_->run_epoch(stream, epoch_);
+  report.training_loss = training_loss_ = training_loss;
   report.epoch = ++epoch_;
   report.steps = epoch_ * plan_->steps_per_epoch();
   require_finite_loss(report.training_loss, "training, epoch " + std::to_string(epoch_),
                       "give a smaller --learning-rate, and look at the data with `mynah inspect`");
   if (validation_plan_ != nullptr) {
-    report.validation = validation_plan_->run(stream);
+    report.validation = validation_plan_->run(*stream_);
     report.best = stopping_.observe(epoch_, report.validation->loss);
     if (report.best) keep_best_weights();
   }
   return report;
 }
 
-BehaviourCloningResult BehaviourCloning::fit(const Observer& observer) {
+BehaviourCloningResult BehaviourCloning::finish() {
   BehaviourCloningResult result;
-  const auto stopped = [&] { return validation_plan_ != nullptr && epoch_ > 0 && stopping_.should_stop(epoch_); };
-  while (epoch_ < options_.epochs && !stopped()) {
-    const EpochReport report = run_epoch();
-    if (observer && !observer(report)) break;
-  }
   if (options_.keep_best && stopping_.best_epoch > 0) restore_best_weights();
   result.epochs = epoch_;
   result.steps = epoch_ * plan_->steps_per_epoch();
   result.best_epoch = stopping_.best_epoch;
   result.training_loss = training_loss_;
-  if (validation_plan_ != nullptr) result.validation = validation_plan_->run(policy_.stream());
-  result.stopped_early = stopped() && epoch_ < options_.epochs;
+  if (validation_plan_ != nullptr) result.validation = validation_plan_->run(*stream_);
+  result.stopped_early = !goes_on() && epoch_ < options_.epochs;
+  stream_->synchronize();  // before the policy is used on its own stream
   return result;
+}
+
+BehaviourCloningResult BehaviourCloning::fit(const Observer& observer) {
+  while (goes_on()) {
+    const EpochReport report = finish_epoch(plan_->run_epoch(*stream_, epoch_));
+    if (observer && !observer(report)) break;
+  }
+  return finish();
 }
 
 void BehaviourCloning::keep_best_weights() {
   const Vector weights = policy_.network().parameters.trained();
-  kernels::copy_on_device(policy_.stream(), best_weights_.data(), weights.data,
+  kernels::copy_on_device(*stream_, best_weights_.data(), weights.data,
                           static_cast<std::size_t>(weights.size) * sizeof(float));
 }
 
 void BehaviourCloning::restore_best_weights() {
   const Vector weights = policy_.network().parameters.trained();
-  kernels::copy_on_device(policy_.stream(), weights.data, best_weights_.data(),
+  kernels::copy_on_device(*stream_, weights.data, best_weights_.data(),
                           static_cast<std::size_t>(weights.size) * sizeof(float));
 }
 
 SafetensorsFile BehaviourCloning::save() {
-  Stream& stream = policy_.stream();
+  Stream& stream = *stream_;
   SafetensorsFile state;
   state.metadata["mynah.state"] = "behaviour_cloning";
   policy_.network().parameters.save(stream, state, "network.");
@@ -161,7 +200,7 @@ SafetensorsFile BehaviourCloning::save() {
 }
 
 void BehaviourCloning::load(const SafetensorsFile& state) {
-  Stream& stream = policy_.stream();
+  Stream& stream = *stream_;
   const auto counters = (state.at("counters", {2}), state.int64s("counters"));
   const auto losses = (state.at("losses", {2}), state.doubles("losses"));
   if (counters[0] < 0 || counters[1] < 0 || counters[1] > counters[0]) {

@@ -56,11 +56,29 @@ struct BehaviourCloningResult {
 /// rows: mean squared error for continuous actions, softmax cross-entropy for discrete ones.
 class BehaviourCloning {
  public:
+  /// The rows to train on and to validate with, on a device, with their statistics: what the members of a population
+  /// share.
+  struct Data {
+    Data(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
+         std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options);
+
+    bool discrete = false;
+    ResidentData training;  ///< With normalize_actions its targets are standardised.
+    ResidentData validation;
+    std::optional<ResidentData::Moments> observation_moments, action_moments;  ///< Of the training rows, where wanted.
+  };
+
   /// Rows of the demonstrations to train on and to validate with (the latter may be none). The demonstrations are
   /// copied to the device and may go. Errors: input_error for options or data that cannot be trained on.
   BehaviourCloning(DeviceId device, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
                    std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options,
                    PolicyDescription names = {});
+
+  /// One of several that train on `stream` and on the same data, which outlive it. rows: those of data.training that it
+  /// trains on, each as often as it stands there; empty: all.
+  BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
+                   const BehaviourCloningOptions& options, PolicyDescription names,
+                   std::span<const std::int32_t> rows = {});
 
   /// Called after every epoch; save() may be called from it. Training ends early where it returns false.
   using Observer = std::function<bool(const EpochReport&)>;
@@ -68,6 +86,14 @@ class BehaviourCloning {
   /// Trains from where it stands (the start, or what load() restored) to the end, and leaves the kept weights in
   /// policy(). Errors: input_error when the loss is no longer finite, naming the epoch.
   BehaviourCloningResult fit(const Observer& observer = {});
+
+  /// The parts of fit, for those who train several together: whether it has not ended; what the plan's next epoch is
+  /// called, and what follows that epoch (`training_loss` is its mean loss); the end, which keeps the best weights.
+  bool goes_on() const;
+  Index epochs_done() const { return epoch_; }
+  TrainingPlan& plan() { return *plan_; }
+  EpochReport finish_epoch(double training_loss);
+  BehaviourCloningResult finish();
 
   Policy& policy() { return policy_; }
   std::string describe_plan() const;
@@ -78,16 +104,17 @@ class BehaviourCloning {
   void load(const SafetensorsFile& state);
 
  private:
-  EpochReport run_epoch();
+  void prepare(std::span<const std::int32_t> rows);
   void keep_best_weights();
   void restore_best_weights();
-  void normalize(const BehaviourCloningOptions& options);
 
   BehaviourCloningOptions options_;
   Loss loss_;
   Policy policy_;
-  ResidentData training_;
-  ResidentData validation_;
+  std::unique_ptr<Data> own_data_;
+  Stream* stream_;
+  const Data* data_;
+  Buffer<std::int32_t> rows_;
   std::unique_ptr<Adam> optimizer_;
   std::unique_ptr<TrainingPlan> plan_;
   std::unique_ptr<EvaluationPlan> validation_plan_;  // null without validation rows

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <limits>
 
 #include "algorithms/tasks/task.h"
 #include "engine/crc32c.h"
@@ -70,7 +73,8 @@ struct Job {
     data_fingerprint = fingerprint(settings.data);
     SplitOptions split_options;
     split_options.validation_fraction = settings.validation_fraction;
-    split_options.seed = settings.cloning.seed;
+    split_options.seed =
+        settings.split_seed < 0 ? settings.cloning.seed : static_cast<std::uint64_t>(settings.split_seed);
     const DataSplit split = split_by_episode(demonstrations, split_options);
     if (!split.warning.empty()) progress.warning(split.warning);
     progress.message(split.description);
@@ -80,17 +84,27 @@ struct Job {
     }
     PolicyDescription names;
     if (!settings.task.empty()) describe_task(*make_task(settings.task), demonstrations, names);
-    cloning = std::make_unique<BehaviourCloning>(device, demonstrations, split.train, split.validation,
-                                                 settings.cloning, std::move(names));
+    if (settings.population.empty()) {
+      cloning = std::make_unique<BehaviourCloning>(device, demonstrations, split.train, split.validation,
+                                                   settings.cloning, std::move(names));
+    } else {
+      population =
+          std::make_unique<CloningPopulation>(device, demonstrations, split.train, split.validation, settings.cloning,
+                                              PopulationAxes::parse(settings.population), names);
+    }
   }
+  SafetensorsFile save() const { return cloning ? cloning->save() : population->save(); }
+  void load(const SafetensorsFile& state) const { cloning ? cloning->load(state) : population->load(state); }
+  Policy& policy() const { return cloning ? cloning->policy() : population->member(0).policy(); }
 
-  std::unique_ptr<BehaviourCloning> cloning;
+  std::unique_ptr<BehaviourCloning> cloning;  ///< Or
+  std::unique_ptr<CloningPopulation> population;
   std::string data_fingerprint;
 };
 
-void save_checkpoint(const RunFolder& run, MetricsWriter& metrics, Job& job, Index step) {
+void save_checkpoint(const RunFolder& run, MetricsWriter& metrics, const Job& job, Index step) {
   metrics.sync();  // a checkpoint never knows of more than the metrics
-  SafetensorsFile state = job.cloning->save();
+  SafetensorsFile state = job.save();
   state.metadata["data"] = job.data_fingerprint;
   state.metadata["step"] = std::to_string(step);
   run.save_checkpoint(state);
@@ -114,38 +128,144 @@ void write_metrics(MetricsWriter& metrics, const EpochReport& report, bool discr
   metrics.write(report.steps, report.epoch, values);
 }
 
-BehaviourCloningOutcome train(const BehaviourCloningSettings& settings, const RunFolder& run, MetricsWriter& metrics,
-                              Job& job, ProgressObserver& progress, const std::atomic<bool>* stop) {
-  const auto start = Clock::now();
-  auto last_checkpoint = start;
-  BehaviourCloningOutcome outcome;
-  progress.started(settings.cloning.epochs, "training");
-  const bool discrete = job.cloning->policy().description().discrete;
-  outcome.result = job.cloning->fit([&](const EpochReport& report) {
-    write_metrics(metrics, report, discrete);
-    if (progress.wants_update() || report.epoch == settings.cloning.epochs) {
-      progress.advanced(report.epoch, progress_text(report));
+/// What happens after every epoch besides the training: progress, checkpoints, and whether to stop.
+class Supervision {
+ public:
+  Supervision(const BehaviourCloningSettings& settings, const RunFolder& run, MetricsWriter& metrics, const Job& job,
+              ProgressObserver& progress, const std::atomic<bool>* stop)
+      : settings_(&settings), run_(&run), metrics_(&metrics), job_(&job), progress_(&progress), stop_(stop) {
+    progress.started(settings.cloning.epochs, "training");
+  }
+
+  /// Returns false where training is to be interrupted.
+  template <class Text>
+  bool after_epoch(Index epoch, Index steps, const Text& text) {
+    if (progress_->wants_update() || epoch == settings_->cloning.epochs) progress_->advanced(epoch, text());
+    interrupted_ = stop_ != nullptr && stop_->load() && epoch < settings_->cloning.epochs;
+    const bool due = settings_->checkpoint_every > 0 ? epoch % settings_->checkpoint_every == 0
+                                                     : seconds_since(last_checkpoint_) >= settings_->checkpoint_seconds;
+    if (due || interrupted_) {
+      save_checkpoint(*run_, *metrics_, *job_, steps);
+      last_checkpoint_ = Clock::now();
     }
-    outcome.interrupted = stop != nullptr && stop->load() && report.epoch < settings.cloning.epochs;
-    const bool due = settings.checkpoint_every > 0 ? report.epoch % settings.checkpoint_every == 0
-                                                   : seconds_since(last_checkpoint) >= settings.checkpoint_seconds;
-    if (due || outcome.interrupted) {
-      save_checkpoint(run, metrics, job, report.steps);
-      last_checkpoint = Clock::now();
+    return !interrupted_;
+  }
+  bool interrupted() const { return interrupted_; }
+
+ private:
+  const BehaviourCloningSettings* settings_;
+  const RunFolder* run_;
+  MetricsWriter* metrics_;
+  const Job* job_;
+  ProgressObserver* progress_;
+  const std::atomic<bool>* stop_;
+  Clock::time_point last_checkpoint_ = Clock::now();
+  bool interrupted_ = false;
+};
+
+/// Means over the members that train, and the best of them.
+struct PopulationMetrics {
+  explicit PopulationMetrics(const CloningPopulation::Report& report) {
+    const auto count = static_cast<double>(report.each.size());
+    for (const EpochReport& one : report.each) {
+      training_loss += one.training_loss / count;
+      if (!one.validation) continue;
+      validation_loss += one.validation->loss / count;
+      best_validation_loss = std::min(best_validation_loss, one.validation->loss);
+      validated = true;
     }
-    return !outcome.interrupted;
+    training = static_cast<Index>(report.each.size());
+  }
+
+  double training_loss = 0.0, validation_loss = 0.0;
+  double best_validation_loss = std::numeric_limits<double>::infinity();
+  bool validated = false;
+  Index training = 0;
+};
+
+bool after_epoch(Supervision& supervision, MetricsWriter& metrics, const CloningPopulation::Report& report) {
+  const PopulationMetrics now(report);
+  const Index steps = report.each.front().steps;
+  std::vector<Metric> values{{"training_loss", now.training_loss}};
+  if (now.validated) {
+    values.push_back({"validation_loss", now.validation_loss});
+    values.push_back({"best_validation_loss", now.best_validation_loss});
+  }
+  values.push_back({"members_training", static_cast<double>(now.training)});
+  metrics.write(steps, report.epoch, values);
+  return supervision.after_epoch(report.epoch, steps, [&] {
+    return fmt::format("loss {:.5g}", now.training_loss) +
+           (now.validated
+                ? fmt::format("  validation {:.5g}, best {:.5g}", now.validation_loss, now.best_validation_loss)
+                : "") +
+           fmt::format("  {} training", now.training);
   });
+}
+
+/// What a member is judged by.
+double loss_of(const BehaviourCloningResult& result) {
+  return result.validation ? result.validation->loss : result.training_loss;
+}
+
+void train_population(CloningPopulation& population, Supervision& supervision, MetricsWriter& metrics,
+                      BehaviourCloningOutcome& outcome) {
+  const auto results = population.fit([&](const auto& report) { return after_epoch(supervision, metrics, report); });
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const auto index = static_cast<Index>(i);
+    outcome.members.push_back({population.options(index), results[i]});
+    if (loss_of(results[i]) < loss_of(results[static_cast<std::size_t>(outcome.best_member)])) {
+      outcome.best_member = index;
+    }
+  }
+  outcome.result = results[static_cast<std::size_t>(outcome.best_member)];
+}
+
+void save_policies(const RunFolder& run, const Job& job, const BehaviourCloningOutcome& outcome) {
+  if (job.cloning) return run.save_policy(job.cloning->policy().to_file());
+  for (Index i = 0; i < job.population->size(); ++i) {
+    run.save_member(i, job.population->member(i).policy().to_file());
+  }
+  // Last, since a run with a policy is finished.
+  run.save_policy(job.population->member(outcome.best_member).policy().to_file());
+}
+
+BehaviourCloningOutcome train(const BehaviourCloningSettings& settings, const RunFolder& run, MetricsWriter& metrics,
+                              const Job& job, ProgressObserver& progress, const std::atomic<bool>* stop) {
+  const auto start = Clock::now();
+  BehaviourCloningOutcome outcome;
+  Supervision supervision(settings, run, metrics, job, progress, stop);
+  const bool discrete = job.policy().description().discrete;
+  if (job.cloning) {
+    outcome.result = job.cloning->fit([&](const EpochReport& report) {
+      write_metrics(metrics, report, discrete);
+      return supervision.after_epoch(report.epoch, report.steps, [&] { return progress_text(report); });
+    });
+  } else {
+    train_population(*job.population, supervision, metrics, outcome);
+  }
   progress.finished();
+  outcome.interrupted = supervision.interrupted();
   if (!outcome.interrupted) {
     metrics.sync();
-    run.save_policy(job.cloning->policy().to_file());
+    save_policies(run, job, outcome);
   }
   outcome.policy = run.policy_path();
-  outcome.task = job.cloning->policy().description().task;
-  outcome.device = device_name(job.cloning->policy().stream().device());
-  outcome.plan = job.cloning->describe_plan();
+  outcome.task = job.policy().description().task;
+  outcome.device = device_name(job.policy().stream().device());
+  outcome.plan = job.cloning ? job.cloning->describe_plan() : job.population->describe_plan();
   outcome.seconds = seconds_since(start);
   return outcome;
+}
+
+/// The step that a checkpoint was saved after: of a population, that of the members that trained longest.
+Index step_of(const SafetensorsFile& checkpoint) {
+  const std::string& text = checkpoint.metadata_at("step");
+  Index step = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), step);
+  if (parsed.ec != std::errc{} || step < 0) {
+    throw input_error(checkpoint.origin, "says nothing of its step", "remove the checkpoint and train again");
+  }
+  return step;
 }
 
 }  // namespace
@@ -173,7 +293,11 @@ OptionTable BehaviourCloningSettings::table() {
             "Begin the network with (observation - mean) / deviation");
   table.add("normalize-actions", &cloning.normalize_actions,
             "Train on (action - mean) / deviation; continuous actions only");
-  table.add("seed", &cloning.seed, "Of the weights, the split and the order of rows");
+  table.add("seed", &cloning.seed, "Of the weights, the order of rows and, without split-seed, the split");
+  table.add("split-seed", &split_seed, "Of which episodes are held out; -1: seed");
+  table.add("population", &population,
+            "Train many networks side by side, every combination of these words: seeds=8 learning-rate=1e-3,3e-4 "
+            "weight-decay=0,1e-4 subset=bootstrap");
   table.add("checkpoint-every", &checkpoint_every, "Epochs between checkpoints; 0: by time");
   table.add("checkpoint-seconds", &checkpoint_seconds, "Seconds between checkpoints, where checkpoint-every is 0");
   return table;
@@ -185,6 +309,7 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
   settings.cloning.activation = parse_activation(settings.activation);
   settings.cloning.precision = parse_precision(settings.precision);
   settings.cloning.validate();
+  if (!settings.population.empty()) static_cast<void>(PopulationAxes::parse(settings.population));
   if (!settings.task.empty()) settings.task = make_task(settings.task)->description().name;
   if (settings.checkpoint_every < 0) {
     throw input_error("--checkpoint-every " + std::to_string(settings.checkpoint_every), "is negative",
@@ -222,8 +347,8 @@ BehaviourCloningOutcome resume_behaviour_cloning(const std::filesystem::path& pa
     throw input_error(settings.data, "has changed since the run " + path.string() + " was started",
                       "put the earlier file back, or train a new run with `mynah train bc`");
   }
-  job.cloning->load(*checkpoint);
-  const Index step = checkpoint->int64s("adam.step")[0];
+  job.load(*checkpoint);
+  const Index step = step_of(*checkpoint);
   progress.message(fmt::format("resuming after step {}", step));
   MetricsWriter metrics(run.path(), step);
   return train(settings, run, metrics, job, progress, stop);

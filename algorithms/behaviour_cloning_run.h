@@ -3,7 +3,7 @@
 #include <atomic>
 #include <filesystem>
 
-#include "algorithms/behaviour_cloning.h"
+#include "algorithms/cloning_population.h"
 #include "engine/option_table.h"
 #include "engine/progress.h"
 
@@ -20,6 +20,8 @@ struct BehaviourCloningSettings {
   double checkpoint_seconds = 10.0;
   std::string activation = "relu";
   std::string precision = "float32";
+  std::string population;  ///< Words for PopulationAxes::parse; empty: one network.
+  Index split_seed = -1;   ///< Of which episodes are held out; negative: cloning.seed.
   BehaviourCloningOptions cloning;
 
   /// The table of all options; it points into this object.
@@ -27,7 +29,14 @@ struct BehaviourCloningSettings {
 };
 
 struct BehaviourCloningOutcome {
-  BehaviourCloningResult result;
+  struct Member {
+    BehaviourCloningOptions options;
+    BehaviourCloningResult result;
+  };
+  BehaviourCloningResult
+      result;                   ///< Of a population that of its best member: least validation loss, else training loss.
+  std::vector<Member> members;  ///< Of a population.
+  Index best_member = 0;
   std::filesystem::path policy;
   std::string task;  ///< As the policy names it; may be empty.
   std::string device;
@@ -36,7 +45,8 @@ struct BehaviourCloningOutcome {
   double seconds = 0.0;      ///< Of this call.
 };
 
-/// Trains in a new run folder `out`: config.toml, metrics, checkpoints, policy.safetensors. Nothing is written before
+/// Trains in a new run folder `out`: config.toml, metrics, checkpoints, policy.safetensors, and of a population
+/// members/. Nothing is written before
 /// the data and the options have been found good. When *stop becomes true, training ends after the running epoch with a
 /// checkpoint. Errors: input_error for data, options, or a folder that holds a run already (unless `overwrite`).
 BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings, const std::filesystem::path& out,

@@ -46,6 +46,24 @@ std::filesystem::path find_policy(const std::filesystem::path& path) {
   throw input_error(path.string(), "is a folder without a policy", "name a run folder or a policy.safetensors file");
 }
 
+std::vector<std::filesystem::path> find_members(const std::filesystem::path& path) {
+  const std::filesystem::path first = find_policy(path);
+  if (!RunFolder::is_run(path) || !std::filesystem::exists(RunFolder::member_path(path, 0))) return {first};
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(RunFolder::member_path(path, 0).parent_path())) {
+    count += entry.path().extension() == ".safetensors" ? 1 : 0;
+  }
+  std::vector<std::filesystem::path> files;
+  for (Index member = 0; files.size() < count; ++member) {
+    files.push_back(RunFolder::member_path(path, member));
+    if (!std::filesystem::exists(files.back())) {
+      throw input_error(files.back().string(), "is missing: this member of the population has no policy",
+                        "take the file back, or train the population again");
+    }
+  }
+  return files;
+}
+
 SafetensorsFile plain_network(Policy& policy) {
   const PolicyDescription& description = policy.description();
   Parameters& parameters = policy.network().parameters;

@@ -10,6 +10,10 @@ namespace mynah {
 /// none, for example because the run is not finished.
 std::filesystem::path find_policy(const std::filesystem::path& path);
 
+/// The policy files of an ensemble: the members of a population's run folder, in order; else find_policy(path) alone.
+/// Errors: as find_policy, and for a population whose members are not all there.
+std::vector<std::filesystem::path> find_members(const std::filesystem::path& path);
+
 /// The network alone, for other programs: tensors "0.weight", "0.bias", "2.weight", ... of a torch.nn.Sequential of
 /// Linear layers and activations. The normalisation of observations is folded into the first layer and that of actions
 /// into the last:

@@ -18,7 +18,8 @@ PopulationPlan::PopulationPlan(Stream& stream, std::vector<TrainingPlan*> member
   std::vector<kernels::MlpMember> states;
   for (const TrainingPlan* plan : members_) {
     double* loss_sum = loss_sums_.data() + states.size();
-    states.push_back(plan->resident()->member_of(plan->permutation_key(), loss_sum));
+    const auto key = plan->takes_chosen_rows() ? std::nullopt : std::optional(plan->permutation_key());
+    states.push_back(plan->resident()->member_of(key, loss_sum));
   }
   on_device_ = Buffer<kernels::MlpMember>(stream, std::span<const kernels::MlpMember>(states));
 }
@@ -30,6 +31,9 @@ std::vector<double> PopulationPlan::run_epoch(Stream& stream, Index epoch) {
     return losses;
   }
   loss_sums_.upload(stream, losses);
+  for (TrainingPlan* plan : members_) {
+    if (plan->takes_chosen_rows()) plan->begin_epoch(stream, epoch);
+  }
   members_[0]->resident()->run_together(stream, on_device_.view(), epoch);
   for (const TrainingPlan* plan : members_) plan->resident()->optimizer().steps_were_taken(stream);
   losses = loss_sums_.download(stream);

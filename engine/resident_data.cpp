@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/elementwise.h"
+#include "kernels/memory.h"
 #include "kernels/reduction.h"
 #include "kernels/standardization.h"
 
@@ -61,6 +63,24 @@ ResidentData::Moments ResidentData::moments(Stream& stream, ConstMatrix matrix) 
     result.deviation[c] = deviation > 1e-6f * std::max(1.0f, std::fabs(result.mean[c])) ? deviation : 1.0f;
   }
   return result;
+}
+
+ConstMatrix ResidentData::standardized_inputs(Stream& stream, ConstVector mean, ConstVector deviation) const {
+  const auto on_host = [&](ConstVector values) {
+    std::vector<float> copy(static_cast<std::size_t>(values.size));
+    kernels::copy_to_host(stream, copy.data(), values.data, copy.size() * sizeof(float));
+    return copy;
+  };
+  Moments moments{on_host(mean), on_host(deviation)};
+  for (const Standardized& known : standardized_) {
+    if (known.moments.mean == moments.mean && known.moments.deviation == moments.deviation) return known.view;
+  }
+  Standardized made{std::move(moments), Buffer<float>(stream.device(), inputs_view_.rows * inputs_view_.stride), {}};
+  made.view = {made.values.data(), inputs_view_.rows, inputs_view_.columns, inputs_view_.stride};
+  kernels::zero(stream, Matrix{made.values.data(), inputs_view_.rows, inputs_view_.stride});
+  kernels::standardize(stream, inputs_view_, mean, deviation, made.view);
+  standardized_.push_back(std::move(made));
+  return standardized_.back().view;
 }
 
 void ResidentData::standardize_values(Stream& stream, const Moments& moments) {

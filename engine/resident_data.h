@@ -35,10 +35,19 @@ class ResidentData {
   Moments input_moments(Stream& stream) const { return moments(stream, inputs_view_); }
   Moments value_moments(Stream& stream) const { return moments(stream, values_view_); }
 
+  /// (input - mean) / deviation, of every row: made once for the same numbers and kept as long as the data. mean,
+  /// deviation [columns] in device memory.
+  ConstMatrix standardized_inputs(Stream& stream, ConstVector mean, ConstVector deviation) const;
+
   /// Replaces the target values by (value - mean) / deviation.
   void standardize_values(Stream& stream, const Moments& moments);
 
  private:
+  struct Standardized {
+    Moments moments;
+    Buffer<float> values;
+    Matrix view;
+  };
   static Moments moments(Stream& stream, ConstMatrix matrix);
 
   Buffer<float> inputs_;
@@ -46,6 +55,7 @@ class ResidentData {
   Buffer<std::int32_t> labels_;
   Matrix inputs_view_;
   Matrix values_view_;
+  mutable std::vector<Standardized> standardized_;
 };
 
 }  // namespace mynah

@@ -4,15 +4,28 @@
 #include <vector>
 
 #include "engine/layers/linear.h"
+#include "engine/layers/standardization.h"
 
 namespace mynah {
 namespace {
 
-/// The linear layers from `input` to `output`, in order; empty where there is anything else.
-std::vector<Value> linear_chain(const Network& network, Value input, Value output) {
+/// Whether the value is the standardised input.
+bool standardizes(const Network& network, Value value, Value input) {
+  const Graph::Node& node = network.graph.node(value);
+  const auto* layer = dynamic_cast<const Standardization*>(node.layer.get());
+  return layer != nullptr && layer->direction() == Standardization::Direction::standardize && node.inputs[0] == input &&
+         network.parameters.gradient_views(value)[0].data == nullptr &&
+         network.graph.owns_tensors(static_cast<std::size_t>(value.index));
+}
+
+/// The linear layers from `input`, or from the input standardised, to `output`, in order; empty where there is anything
+/// else. *first becomes what the first of them takes.
+std::vector<Value> linear_chain(const Network& network, Value input, Value output, Value* first) {
   std::vector<Value> chain;
-  for (Value at = output; at != input;) {
+  for (Value at = output;;) {
+    *first = at;
     const Graph::Node& node = network.graph.node(at);
+    if (at == input || standardizes(network, at, input)) break;
     const bool is_linear = dynamic_cast<const Linear*>(node.layer.get()) != nullptr;
     if (!is_linear || !network.graph.owns_tensors(static_cast<std::size_t>(at.index))) return {};
     chain.push_back(at);
@@ -29,8 +42,8 @@ Index place_of(const Parameters& parameters, const TensorView& tensor) {
 }
 
 /// The reason why not; empty if it is done.
-std::string find_shape(const Network& network, Value input, Value output, kernels::MlpShape& shape) {
-  const std::vector<Value> chain = linear_chain(network, input, output);
+std::string find_shape(const Network& network, Value input, Value output, Value* first, kernels::MlpShape& shape) {
+  const std::vector<Value> chain = linear_chain(network, input, output, first);
   if (chain.empty()) return "the network is more than linear layers one behind the other";
   if (chain.size() > kernels::MlpShape::most_layers) return "the network has more than 8 layers";
   shape.inputs = network.graph.columns(input);
@@ -66,7 +79,8 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
                                              const LossOptions& loss, Index batch, ConstLabels order,
                                              VectorView<double> loss_sum, std::string* reason) {
   ResidentMlp found;
-  *reason = find_shape(network, input, output, found.shape_);
+  Value first;
+  *reason = find_shape(network, input, output, &first, found.shape_);
   if (reason->empty()) *reason = find_loss(loss, found.objective_);
   if (reason->empty()) *reason = optimizer.find_resident(found.objective_, found.member_);
   if (!reason->empty()) return std::nullopt;
@@ -83,6 +97,10 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
   found.on_device_ = Buffer<kernels::MlpMember>(stream.device(), 1);
   found.on_device_.upload(stream, found.member_);
   found.data_.inputs = data.inputs();
+  if (first != input) {
+    const std::vector<TensorView> constants = network.parameters.views(first);
+    found.data_.inputs = data.standardized_inputs(stream, constants[0].vector(), constants[1].vector());
+  }
   if (found.objective_.labels) {
     found.data_.labels = data.labels();
   } else {
@@ -104,10 +122,12 @@ bool ResidentMlp::trains_with(const ResidentMlp& other) const {
          rows_ == other.rows_ && batch_ == other.batch_;
 }
 
-kernels::MlpMember ResidentMlp::member_of(RandomKey key, double* loss_sum) const {
+kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* loss_sum) const {
   kernels::MlpMember member = member_;
-  member.order = nullptr;
-  member.order_key = key;
+  if (key) {
+    member.order = nullptr;
+    member.order_key = *key;
+  }
   member.loss_sum = loss_sum;
   return member;
 }

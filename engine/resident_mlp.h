@@ -12,7 +12,8 @@
 namespace mynah {
 
 /// A network and its training as kernels::train_mlp takes them: many steps in one launch, with the network in a block's
-/// shared memory. It is for linear layers one behind the other, all of them trained, with Adam or SGD.
+/// shared memory. It is for linear layers one behind the other, all of them trained, with Adam or SGD; the first may
+/// take a standardised input (engine/layers/standardization.h), whose mean and deviation are read here, once.
 class ResidentMlp {
  public:
   /// Empty where the training is of another kind, or the network too large; *reason then tells why. Everything passed
@@ -30,8 +31,9 @@ class ResidentMlp {
   /// An epoch of several that train with each other, in one launch. `members` [members] in device memory: made by
   /// member_of of each.
   void run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const;
-  /// What of it is a member of a population: its rows in the order of (key, epoch), its loss added to loss_sum[0].
-  kernels::MlpMember member_of(RandomKey key, double* loss_sum) const;
+  /// What of it is a member of a population: its rows in the order of (key, epoch) or, without a key, in the one that
+  /// find() was given; its loss added to loss_sum[0].
+  kernels::MlpMember member_of(std::optional<RandomKey> key, double* loss_sum) const;
   const Optimizer& optimizer() const { return *optimizer_; }
 
   /// Rows of a batch that are in shared memory at a time.

@@ -169,6 +169,10 @@ void RunFolder::remove_earlier_run() const {
   for (fs::directory_iterator it(path_, failed), end; !failed && it != end; it.increment(failed)) {
     if (it->path().filename().string().starts_with("events.out.tfevents.")) files.push_back(it->path());
   }
+  for (fs::directory_iterator it(member_path(path_, 0).parent_path(), failed), end; !failed && it != end;
+       it.increment(failed)) {
+    if (it->path().extension() == ".safetensors") files.push_back(it->path());
+  }
   for (const fs::path& file : files) {
     fs::remove(file, failed);
     if (failed) {
@@ -212,6 +216,17 @@ std::optional<SafetensorsFile> RunFolder::load_best() const {
 void RunFolder::save_policy(const SafetensorsFile& policy) const {
   check_writer();
   save_safetensors(policy_path(), policy);
+}
+
+fs::path RunFolder::member_path(const fs::path& run, Index member) {
+  return run / "members" / fmt::format("{:03}.safetensors", member);
+}
+
+void RunFolder::save_member(Index member, const SafetensorsFile& policy) const {
+  check_writer();
+  const fs::path file = member_path(path_, member);
+  make_folder(file.parent_path());
+  save_safetensors(file, policy);
 }
 
 }  // namespace mynah

@@ -17,6 +17,7 @@ namespace mynah {
 ///   RUN/checkpoints/latest.safetensors    all that is needed to go on training
 ///   RUN/checkpoints/best.safetensors      the best so far, for people; resuming does not need it
 ///   RUN/policy.safetensors                the result
+///   RUN/members/000.safetensors, ...      the policies of a population; the result is the best of them
 ///   RUN/.lock                             held by the process that writes the run
 ///
 /// A process may be killed at any moment and the folder stays readable, because every file but the metrics appears
@@ -66,6 +67,11 @@ class RunFolder {
   /// The same for checkpoints/best.safetensors.
   void save_best(const SafetensorsFile& checkpoint) const;
   std::optional<SafetensorsFile> load_best() const;
+
+  /// Where member number `member` of a population's run is.
+  static std::filesystem::path member_path(const std::filesystem::path& run, Index member);
+  /// Replaces a member's policy.
+  void save_member(Index member, const SafetensorsFile& policy) const;
 
   /// Replaces policy.safetensors.
   void save_policy(const SafetensorsFile& policy) const;

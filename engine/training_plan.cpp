@@ -72,9 +72,11 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
       optimizer_(&optimizer),
       data_(&data),
       loss_(options.loss),
-      batch_size_(std::min(options.batch_size, data.rows())),
+      batch_size_(std::min(options.batch_size, options.rows.empty() ? data.rows() : options.rows.size)),
       permutation_key_(random_key(options.seed, RandomStream::permutation)),
-      order_(stream.device(), data.rows()),
+      chosen_(options.rows),
+      order_(stream.device(), chosen_.empty() ? data.rows() : chosen_.size),
+      positions_(stream.device(), chosen_.size),
       epoch_(stream.device(), 1),
       position_(stream.device(), 1),
       loss_sum_(stream.device(), 1),
@@ -109,7 +111,7 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   most_recorded_steps_ = options.most_recorded_steps;
   if (resident_) return;  // without a use for the places of values and gradients
   full_ = std::make_unique<Batch>(stream, network, output, data, execution_);
-  if (const Index rest = data.rows() % batch_size_; rest != 0) {
+  if (const Index rest = rows() % batch_size_; rest != 0) {
     Execution::Options execution = execution_;
     execution.rows = rest;
     rest_ = std::make_unique<Batch>(stream, network, output, data, execution);
@@ -155,7 +157,12 @@ void TrainingPlan::choose_path(Stream& stream, Value output, const Options& opti
 void TrainingPlan::begin_epoch(Stream& stream, Index epoch) {
   kernels::set_counters(stream, epoch_.view(), epoch);
   kernels::set_counters(stream, position_.view(), 0);
-  kernels::permutation(stream, permutation_key_, epoch_.data(), order_.view());
+  if (chosen_.empty()) {
+    kernels::permutation(stream, permutation_key_, epoch_.data(), order_.view());
+  } else {
+    kernels::permutation(stream, permutation_key_, epoch_.data(), positions_.view());
+    kernels::gather_labels(stream, chosen_, positions_.view(), nullptr, order_.view());
+  }
   const double zero = 0.0;
   kernels::copy_to_device(stream, loss_sum_.data(), &zero, sizeof(zero));
   row_ = 0;
@@ -229,7 +236,7 @@ void TrainingPlan::queue_plain_step(Stream& stream, const Batch& batch) const {
 }
 
 void TrainingPlan::run_steps(Stream& stream, Index count) {
-  const Index rows_left = data_->rows() - row_;
+  const Index rows_left = rows() - row_;
   const Index steps = std::min(count, (rows_left + batch_size_ - 1) / batch_size_);
   if (steps == 0) return;
   if (!resident_) {
@@ -250,7 +257,7 @@ void TrainingPlan::run_steps(Stream& stream, Index count) {
 }
 
 void TrainingPlan::run_step(Stream& stream) {
-  Batch& batch = row_ + batch_size_ <= data_->rows() ? *full_ : *rest_;
+  Batch& batch = row_ + batch_size_ <= rows() ? *full_ : *rest_;
   row_ += batch.execution.rows();
   if (!record_ || !batch.warm) {
     queue_step(stream, batch);
@@ -276,7 +283,7 @@ void TrainingPlan::record(Stream& stream, kernels::Recording& recording, const B
 /// single ones for what is left over.
 Index TrainingPlan::recorded_together() const {
   if (!record_) return 1;
-  const Index full = data_->rows() / batch_size_;
+  const Index full = rows() / batch_size_;
   Index best = 1;
   for (Index several = 2; several <= std::min(full, most_recorded_steps_); ++several) {
     if (full / several + full % several < full / best + full % best) best = several;
@@ -288,7 +295,7 @@ Index TrainingPlan::recorded_together() const {
 bool TrainingPlan::replay_several(Stream& stream, Index steps) {
   const Index together = recorded_together();
   if (together == 1 || !full_->warm || steps < together) return false;
-  if (row_ + together * batch_size_ > data_->rows()) return false;
+  if (row_ + together * batch_size_ > rows()) return false;
   if (!several_.ready()) record(stream, several_, *full_, together);
   several_.replay(stream);
   row_ += together * batch_size_;
@@ -359,7 +366,8 @@ std::string TrainingPlan::describe_cost() const {
 std::string TrainingPlan::describe() const {
   std::string text = std::to_string(steps_per_epoch()) + " steps an epoch: batches of " + std::to_string(batch_size_);
   if (rest_ != nullptr) text += ", the last of " + std::to_string(rest_->execution.rows());
-  text += "; data resident on the device (" + std::to_string(data_->rows()) + " rows); ";
+  text += "; data resident on the device (" + std::to_string(rows()) + " rows" +
+          (chosen_.empty() ? "" : ", chosen of " + std::to_string(data_->rows())) + "); ";
   if (resident_) {
     return text + "an epoch in one launch, the network resident in a block's shared memory, " +
            std::to_string(resident_->chunk()) + " rows at a time; " + describe_cost();

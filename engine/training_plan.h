@@ -55,6 +55,9 @@ class TrainingPlan {
     /// operations but for the rounding of single instructions.
     bool fuse = true;
     Index most_recorded_steps = 16;  ///< So many steps of full batches at most are one recording.
+    /// Rows of the data that an epoch takes, in device memory, each as often as it stands here (a bootstrap sample, a
+    /// part); empty: all. Has to outlive the plan.
+    ConstLabels rows = {};
   };
 
   /// The network is trained to make the loss of `output` small, given `input`: its layers run in Mode::train, and their
@@ -80,8 +83,10 @@ class TrainingPlan {
   /// Names the permutations of its epochs.
   RandomKey permutation_key() const { return permutation_key_; }
 
-  Index rows() const { return data_->rows(); }  ///< Of an epoch.
-  Index steps_per_epoch() const { return (data_->rows() + batch_size_ - 1) / batch_size_; }
+  Index rows() const { return order_.size(); }  ///< Of an epoch.
+  Index steps_per_epoch() const { return (rows() + batch_size_ - 1) / batch_size_; }
+  /// Whether an epoch takes other rows than each of the data once.
+  bool takes_chosen_rows() const { return !chosen_.empty(); }
 
   /// What a step of a full batch costs, counted while it is queued and not run: see kernels/operation_count.h, which
   /// says what bytes are. Allocates the places of a batch where the training is resident and has none.
@@ -144,7 +149,9 @@ class TrainingPlan {
   std::optional<ResidentMlp> resident_;
   std::string not_resident_;  ///< Why.
   Index row_ = 0;             ///< Host's copy of position_.
+  ConstLabels chosen_;        ///< Options::rows.
   Buffer<std::int32_t> order_;
+  Buffer<std::int32_t> positions_;  ///< In chosen_: the permutation.
   Buffer<Index> epoch_;
   Buffer<Index> position_;
   Buffer<double> loss_sum_;

@@ -16,6 +16,8 @@ class Standardization : public LayerOf<Standardization> {
 
   explicit Standardization(Direction direction) : direction_(direction) {}
 
+  Direction direction() const { return direction_; }
+
   std::string kind() const override;
   Index output_columns(std::span<const Index> inputs) const override;
   std::vector<TensorSpec> tensors(std::span<const Index> inputs) const override;

@@ -71,6 +71,36 @@ TEST_F(Program, FromDemonstrationsToAPolicy) {
   expect_refused(result, "this run is finished", "mynah evaluate");
 }
 
+TEST_F(Program, APopulationAndItsEnsemble) {
+  const std::string data = record("pendulum", 12, "demos.npz");
+  const std::vector<std::string> train{"train", "bc",       "--data", data,       "--task", "pendulum", "--hidden",
+                                       "16",    "--epochs", "2",      "--device", "cpu",    "--json"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), train.begin(), train.end());
+    return run_program(more);
+  };
+  auto result = with({"--out", path("run"), "--population", "seeds=3"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const auto& members = result.json().at("population").at("members");
+  ASSERT_EQ(members.size(), 3U);
+  for (const auto& member : members) EXPECT_TRUE(std::filesystem::exists(member.at("policy").get<std::string>()));
+
+  // A member is what training it alone gives.
+  result = with({"--out", path("alone"), "--seed", "2", "--split-seed", "0"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(read_file(path("alone/policy.safetensors")), read_file(path("run/members/002.safetensors")));
+
+  result = run_program({"predict", path("run"), "--data", data, "--out", path("actions.csv"), "--json"});
+  EXPECT_EQ(result.json().at("members"), 3);
+  EXPECT_GT(result.json().at("disagreement"), 0.0);
+  EXPECT_THAT(read_file(path("actions.csv")), testing::StartsWith("torque,disagreement_torque\n"));
+  result = run_program({"evaluate", path("run"), "--episodes", "3", "--device", "cpu", "--json"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  expect_refused(with({"--out", path("other"), "--population", "seed=3"}), "--population: 'seed'",
+                 "did you mean 'seeds'?");
+  EXPECT_FALSE(std::filesystem::exists(path("other")));
+}
+
 TEST_F(Program, ConfigurationFileAndCommandLine) {
   const std::string data = record("cartpole", 6, "demos.npz");
   write_file(path("bc.toml"), "data = \"" + data + "\"\nhidden = [8]\nepochs = 2\nbatch_size = 100\n");

@@ -21,19 +21,21 @@ ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, c
                          std::uint64_t seed) {
   const bool built_in = who == "expert" || who == "random";
   if (!built_in) {
-    policy = std::make_unique<Policy>(Policy::load(find_policy(who), choose_device(device)));
+    ensemble = std::make_unique<Ensemble>(Ensemble::load(who, choose_device(device)));
   } else {
     own_stream = std::make_unique<Stream>(choose_device(device));
   }
-  const std::string name = task_name.empty() && policy ? policy->description().task : task_name;
+  const std::string name = task_name.empty() && ensemble ? ensemble->description().task : task_name;
   if (name.empty()) throw input_error("--task", "is missing", "name one of: " + known_tasks());
   task = make_task(name);
   if (who == "expert") {
     actor = make_expert(*task);
   } else if (who == "random") {
     actor = make_random_policy(*task, seed);
+  } else if (ensemble->size() > 1) {
+    actor = std::make_unique<EnsembleActor>(*ensemble, *task);
   } else {
-    actor = std::make_unique<PolicyActor>(*policy, *task);
+    actor = std::make_unique<PolicyActor>(ensemble->member(0), *task);
   }
 }
 

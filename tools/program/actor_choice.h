@@ -4,19 +4,20 @@
 #include <string>
 
 #include "algorithms/actor.h"
-#include "algorithms/policy.h"
+#include "algorithms/ensemble.h"
 
 namespace mynah::program {
 
-/// Who acts: "expert" and "random" are built in; anything else names a run folder or a policy file.
+/// Who acts: "expert" and "random" are built in; anything else names a run folder or a policy file. The run of a
+/// population acts as an ensemble.
 struct ActorChoice {
   /// task: a name, or empty for the task that the policy was trained for. Errors: input_error for an unknown task, a
   /// missing task, or a policy that does not fit it.
   ActorChoice(const std::string& who, const std::string& task, const std::string& device, std::uint64_t seed);
 
-  Stream& stream() { return policy ? policy->stream() : *own_stream; }
+  Stream& stream() { return ensemble ? ensemble->member(0).stream() : *own_stream; }
 
-  std::unique_ptr<Policy> policy;  // null for the built-in ones
+  std::unique_ptr<Ensemble> ensemble;  // null for the built-in ones
   std::unique_ptr<Stream> own_stream;
   std::unique_ptr<Task> task;
   std::unique_ptr<Actor> actor;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "algorithms/policy_export.h"
+#include "algorithms/ensemble.h"
 #include "engine/atomic_file.h"
 #include "engine/demonstrations.h"
 #include "engine/device.h"
@@ -27,45 +27,58 @@ struct Predictions {
   std::string csv;
   double squared_error = 0.0;  // sum over rows and columns, against the recorded actions
   Index correct = 0;
+  double disagreement = 0.0;  // sum over rows and columns
 };
 
-std::string header(const Policy& policy) {
-  const PolicyDescription& description = policy.description();
-  if (description.discrete) return "action\n";
-  std::string line;
-  for (Index c = 0; c < policy.output_size(); ++c) {
-    line += (c == 0 ? "" : ",") + (description.action_names.empty()
-                                       ? "action_" + std::to_string(c)
-                                       : description.action_names[static_cast<std::size_t>(c)]);
+/// Names of the columns: actions, and for several members how far they disagree.
+std::string header(const Ensemble& ensemble) {
+  const PolicyDescription& description = ensemble.description();
+  std::vector<std::string> names;
+  if (description.discrete) {
+    names.push_back("action");
+  } else if (!description.action_names.empty()) {
+    names = description.action_names;
+  } else {
+    for (Index c = 0; c < ensemble.output_size(); ++c) names.push_back("action_" + std::to_string(c));
   }
-  return line + "\n";
+  const std::vector<std::string> actions = names;
+  if (ensemble.size() > 1) {
+    for (const std::string& name : actions) names.push_back("disagreement_" + name);
+  }
+  return fmt::format("{}\n", fmt::join(names, ","));
 }
 
-Predictions predict(Policy& policy, const Demonstrations& data) {
-  Predictions result{header(policy)};
-  std::vector<float> action(static_cast<std::size_t>(policy.output_size()));
+Predictions predict(Ensemble& ensemble, const Demonstrations& data) {
+  Predictions result{header(ensemble)};
+  const bool several = ensemble.size() > 1, discrete = ensemble.description().discrete;
+  std::vector<float> action(static_cast<std::size_t>(ensemble.output_size()));
+  std::vector<float> disagreement(static_cast<std::size_t>(ensemble.disagreement_size()));
+  const auto out = std::back_inserter(result.csv);
   for (Index row = 0; row < data.rows(); ++row) {
     const ConstVector observation = data.observation_matrix().row(row);
     const std::span<const float> values(observation.data, static_cast<std::size_t>(observation.size));
-    if (policy.description().discrete) {
-      const Index choice = policy.choose(values);
-      fmt::format_to(std::back_inserter(result.csv), "{}\n", choice);
+    if (discrete) {
+      const Index choice = ensemble.choose(values, disagreement.data());
+      fmt::format_to(out, "{}", choice);
       result.correct += data.discrete && data.labels[static_cast<std::size_t>(row)] == choice ? 1 : 0;
-      continue;
+    } else {
+      ensemble.act(values, action, disagreement);
+      fmt::format_to(out, "{}", fmt::join(action, ","));
+      const bool comparable = !data.discrete && data.action_size == ensemble.output_size();
+      for (std::size_t c = 0; comparable && c < action.size(); ++c) {
+        const double error = action[c] - data.action_matrix().row(row).data[c];
+        result.squared_error += error * error;
+      }
     }
-    policy.act(values, action);
-    fmt::format_to(std::back_inserter(result.csv), "{}\n", fmt::join(action, ","));
-    if (data.discrete || data.action_size != policy.output_size()) continue;
-    for (std::size_t c = 0; c < action.size(); ++c) {
-      const double error = action[c] - data.action_matrix().row(row).data[c];
-      result.squared_error += error * error;
-    }
+    if (several) fmt::format_to(out, ",{}", fmt::join(disagreement, ","));
+    fmt::format_to(out, "\n");
+    for (const float value : disagreement) result.disagreement += value;
   }
   return result;
 }
 
 void run(const Request& request) {
-  Policy policy = Policy::load(find_policy(request.policy), choose_device(request.device));
+  Ensemble policy = Ensemble::load(request.policy, choose_device(request.device));
   const Demonstrations data = load_demonstrations(request.data);
   if (data.observation_size != policy.observation_size()) {
     throw input_error(request.data,
@@ -82,6 +95,10 @@ void run(const Request& request) {
   } else if (!policy.description().discrete && !data.discrete && data.action_size == policy.output_size()) {
     object["mse"] = predictions.squared_error / rows / static_cast<double>(data.action_size);
   }
+  if (policy.size() > 1) {
+    object["members"] = policy.size();
+    object["disagreement"] = predictions.disagreement / rows / static_cast<double>(policy.disagreement_size());
+  }
   if (!request.out.empty()) object["out"] = request.out;
   if (request.json) return print_json(object);
   if (request.out.empty()) {
@@ -93,6 +110,9 @@ void run(const Request& request) {
     fmt::print(stderr, "agrees with the recorded actions in {:.2f} %\n", 100 * object["accuracy"].get<double>());
   if (object.contains("mse"))
     fmt::print(stderr, "mean squared error against the recorded actions: {:.6g}\n", object["mse"].get<double>());
+  if (object.contains("disagreement"))
+    fmt::print(stderr, "mean disagreement of {} members: {:.6g}\n", policy.size(),
+               object["disagreement"].get<double>());
 }
 
 }  // namespace
@@ -101,7 +121,10 @@ void add_predict(CLI::App& app) {
   CLI::App* command = app.add_subcommand("predict",
                                          "The policy's action for every observation of a file, as CSV on standard "
                                          "output or in --out, and how far they are\n"
-                                         "from the actions recorded there.");
+                                         "from the actions recorded there. The run of a population gives the mean "
+                                         "action of its members and, behind\n"
+                                         "it, their disagreement: the standard deviation of each action, or the "
+                                         "mutual information in nats.");
   const auto request = std::make_shared<Request>();
   command->add_option("policy", request->policy, "Run folder or policy file")->required();
   command->add_option("--data", request->data, "Observations: a file of demonstrations")->required();

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "algorithms/behaviour_cloning_run.h"
+#include "engine/run_folder.h"
 #include "engine/terminal_progress.h"
 #include "kernels/error.h"
 #include "tools/program/command.h"
@@ -25,6 +27,42 @@ struct ResumeRequest {
   bool json = false;
 };
 
+double loss_of(const BehaviourCloningResult& result) {
+  return result.validation ? result.validation->loss : result.training_loss;
+}
+
+nlohmann::ordered_json members_json(const BehaviourCloningOutcome& outcome, const std::string& run) {
+  auto members = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < outcome.members.size(); ++i) {
+    const auto& [options, result] = outcome.members[i];
+    nlohmann::ordered_json one{{"seed", options.seed},
+                               {"learning_rate", options.learning_rate},
+                               {"weight_decay", options.weight_decay},
+                               {"epochs", result.epochs},
+                               {"training_loss", result.training_loss}};
+    if (result.validation) {
+      one["best_epoch"] = result.best_epoch;
+      one["validation_loss"] = result.validation->loss;
+    }
+    if (!outcome.interrupted) one["policy"] = RunFolder::member_path(run, static_cast<Index>(i)).string();
+    members.push_back(std::move(one));
+  }
+  return {{"best_member", outcome.best_member}, {"members", std::move(members)}};
+}
+
+/// Mean, deviation and the best of a population.
+void print_members(const BehaviourCloningOutcome& outcome) {
+  double sum = 0.0, squares = 0.0;
+  const auto count = static_cast<double>(outcome.members.size());
+  for (const auto& member : outcome.members) sum += loss_of(member.result) / count;
+  for (const auto& member : outcome.members) squares += std::pow(loss_of(member.result) - sum, 2) / count;
+  const auto& best = outcome.members[static_cast<std::size_t>(outcome.best_member)];
+  fmt::print(
+      "{} members, {} loss {:.6g} (deviation {:.3g}); best is {}: seed {}, learning rate {:g}, weight decay {:g}\n",
+      outcome.members.size(), best.result.validation ? "validation" : "training", sum, std::sqrt(squares),
+      outcome.best_member, best.options.seed, best.options.learning_rate, best.options.weight_decay);
+}
+
 void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& run, bool json) {
   const BehaviourCloningResult& result = outcome.result;
   if (json) {
@@ -43,6 +81,7 @@ void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& ru
       if (result.validation->accuracy > 0) object["validation_accuracy"] = result.validation->accuracy;
     }
     if (!outcome.interrupted) object["policy"] = outcome.policy.string();
+    if (!outcome.members.empty()) object["population"] = members_json(outcome, run);
     return print_json(object);
   }
   if (outcome.interrupted) {
@@ -51,6 +90,7 @@ void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& ru
   }
   fmt::print("{} epochs, {} steps in {:.2f} s on {}\n", result.epochs, result.steps, outcome.seconds, outcome.device);
   fmt::print("{}\n", outcome.plan);
+  if (!outcome.members.empty()) print_members(outcome);
   if (result.stopped_early) fmt::print("stopped early: no better validation loss since epoch {}\n", result.best_epoch);
   if (result.validation) {
     fmt::print("validation loss {:.6g} (best of epoch {})", result.validation->loss, result.best_epoch);

@@ -1,0 +1,241 @@
+#include "algorithms/cloning_population.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <sstream>
+
+#include "engine/nearest_name.h"
+#include "kernels/error.h"
+
+namespace mynah {
+namespace {
+
+constexpr const char* grammar =
+    "give words such as \"seeds=8 learning-rate=1e-3,3e-4 weight-decay=0,1e-4 subset=bootstrap\", each at most once";
+
+[[noreturn]] void refuse(const std::string& word, const std::string& problem, const std::string& remedy = grammar) {
+  throw input_error("--population", "'" + word + "' " + problem, remedy);
+}
+
+template <class Number>
+Number parse_number(const std::string& text, const std::string& word) {
+  Number value{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) refuse(word, "is not " + std::string("a number: '") + text + "'");
+  return value;
+}
+
+std::vector<double> parse_numbers(const std::string& text, const std::string& word, bool zero_allowed) {
+  std::vector<double> values;
+  std::istringstream list(text);
+  for (std::string one; std::getline(list, one, ',');) {
+    const double value = parse_number<double>(one, word);
+    if (!std::isfinite(value) || value < 0.0 || (value == 0.0 && !zero_allowed)) {
+      refuse(word, "holds " + one, zero_allowed ? "give 0 or positive numbers" : "give positive numbers");
+    }
+    values.push_back(value);
+  }
+  if (values.empty()) refuse(word, "has no value");
+  return values;
+}
+
+const Demonstrations& of_rows(const Demonstrations& demonstrations, std::span<const std::int32_t> rows) {
+  if (rows.empty()) {
+    throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
+  }
+  return demonstrations;
+}
+
+}  // namespace
+
+PopulationAxes PopulationAxes::parse(const std::string& text) {
+  static const std::array<std::string, 4> known{"seeds", "learning-rate", "weight-decay", "subset"};
+  PopulationAxes axes;
+  std::vector<std::string> seen;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    const std::size_t equals = word.find('=');
+    const std::string key = word.substr(0, equals);
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      const std::string meant = nearest_name(key, known);
+      refuse(key, "is not something that members can differ in",
+             meant.empty() ? grammar : "did you mean '" + meant + "'? " + grammar);
+    }
+    if (equals == std::string::npos || equals + 1 == word.size()) refuse(word, "has no value");
+    if (std::find(seen.begin(), seen.end(), key) != seen.end()) refuse(key, "is given twice");
+    seen.push_back(key);
+    const std::string value = word.substr(equals + 1);
+    if (key == "seeds") {
+      axes.seeds = parse_number<Index>(value, word);
+      if (axes.seeds < 1) refuse(word, "is below 1");
+    } else if (key == "learning-rate") {
+      axes.learning_rates = parse_numbers(value, word, false);
+    } else if (key == "weight-decay") {
+      axes.weight_decays = parse_numbers(value, word, true);
+    } else {
+      if (value != "all" && value != "bootstrap") refuse(word, "is not a kind of subset", "give all or bootstrap");
+      axes.bootstrap = value == "bootstrap";
+    }
+  }
+  if (seen.empty()) refuse(text, "says nothing");
+  const auto count = [](const std::vector<double>& values) { return std::max<std::size_t>(1, values.size()); };
+  const double members =
+      static_cast<double>(axes.seeds) * static_cast<double>(count(axes.learning_rates) * count(axes.weight_decays));
+  if (members > static_cast<double>(most_members)) {
+    refuse(text, fmt::format("makes {:.0f} members", members), fmt::format("give at most {}", most_members));
+  }
+  return axes;
+}
+
+std::vector<BehaviourCloningOptions> PopulationAxes::members(const BehaviourCloningOptions& options) const {
+  const auto or_own = [](const std::vector<double>& values, double own) {
+    return values.empty() ? std::vector<double>{own} : values;
+  };
+  std::vector<BehaviourCloningOptions> all;
+  for (const double decay : or_own(weight_decays, options.weight_decay)) {
+    for (const double rate : or_own(learning_rates, options.learning_rate)) {
+      for (Index seed = 0; seed < seeds; ++seed) {
+        BehaviourCloningOptions member = options;
+        member.weight_decay = decay;
+        member.learning_rate = rate;
+        member.seed += static_cast<std::uint64_t>(seed);
+        all.push_back(member);
+      }
+    }
+  }
+  return all;
+}
+
+std::vector<std::int32_t> bootstrap_rows(const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
+                                         std::uint64_t seed) {
+  // Runs of `rows` that lie in one episode.
+  std::vector<RowRange> episodes;
+  Index episode = -1;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Index of_row = demonstrations.episode_of(rows[i]);
+    const auto at = static_cast<Index>(i);
+    if (of_row != episode) episodes.push_back({at, at});
+    episodes.back().end = at + 1;
+    episode = of_row;
+  }
+  const RandomKey key = random_key(seed, RandomStream::bootstrap);
+  std::vector<std::int32_t> sample;
+  sample.reserve(rows.size());
+  for (std::uint32_t draw = 0; sample.size() < rows.size(); ++draw) {
+    const std::uint64_t word = philox(key, 0, draw).x;
+    const RowRange& chosen = episodes[static_cast<std::size_t>(word * episodes.size() >> 32)];
+    for (Index row = chosen.begin; row < chosen.end && sample.size() < rows.size(); ++row) {
+      sample.push_back(static_cast<std::int32_t>(row));
+    }
+  }
+  return sample;
+}
+
+CloningPopulation::CloningPopulation(DeviceId device, const Demonstrations& demonstrations,
+                                     std::span<const std::int32_t> training_rows,
+                                     std::span<const std::int32_t> validation_rows,
+                                     const BehaviourCloningOptions& options, const PopulationAxes& axes,
+                                     const PolicyDescription& names)
+    : stream_(device),
+      options_(axes.members(options)),
+      data_(stream_, of_rows(demonstrations, training_rows), training_rows, validation_rows, options) {
+  options.validate();
+  stream_.use_threads(static_cast<int>(options.threads));
+  for (const BehaviourCloningOptions& member : options_) {
+    std::vector<std::int32_t> rows;
+    if (axes.bootstrap) rows = bootstrap_rows(demonstrations, training_rows, member.seed);
+    members_.push_back(std::make_unique<BehaviourCloning>(stream_, data_, demonstrations, member, names, rows));
+  }
+}
+
+PopulationPlan& CloningPopulation::plan_of(const std::vector<Index>& training) {
+  if (plan_ == nullptr || training != planned_) {
+    std::vector<TrainingPlan*> plans;
+    for (const Index index : training) plans.push_back(&member(index).plan());
+    plan_ = std::make_unique<PopulationPlan>(stream_, std::move(plans));
+    planned_ = training;
+  }
+  return *plan_;
+}
+
+Index CloningPopulation::epochs_done() const {
+  Index most = 0;
+  for (const auto& one : members_) most = std::max(most, one->epochs_done());
+  return most;
+}
+
+std::vector<BehaviourCloningResult> CloningPopulation::fit(const Observer& observer) {
+  while (true) {
+    Report report;
+    for (Index i = 0; i < size(); ++i) {
+      if (member(i).goes_on()) report.training.push_back(i);
+    }
+    if (report.training.empty()) break;
+    // All that go on have done as many epochs as any.
+    report.epoch = member(report.training.front()).epochs_done() + 1;
+    const std::vector<double> losses = plan_of(report.training).run_epoch(stream_, report.epoch - 1);
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      const Index index = report.training[i];
+      if (!std::isfinite(losses[i])) {
+        throw input_error(fmt::format("training, member {}, epoch {}", index, report.epoch),
+                          fmt::format("the loss is {}", losses[i]),
+                          "give a smaller learning rate, and look at the data with `mynah inspect`");
+      }
+      report.each.push_back(member(index).finish_epoch(losses[i]));
+    }
+    if (observer && !observer(report)) break;
+  }
+  std::vector<BehaviourCloningResult> results;
+  for (const auto& one : members_) results.push_back(one->finish());
+  return results;
+}
+
+std::string CloningPopulation::describe_plan() {
+  std::vector<Index> all(members_.size());
+  std::iota(all.begin(), all.end(), Index{0});
+  return plan_of(all).describe();
+}
+
+SafetensorsFile CloningPopulation::save() {
+  SafetensorsFile state;
+  state.metadata["mynah.state"] = "behaviour_cloning_population";
+  state.metadata["members"] = std::to_string(size());
+  for (Index i = 0; i < size(); ++i) {
+    for (NamedTensor& tensor : member(i).save().tensors) {
+      tensor.name = fmt::format("member.{}.{}", i, tensor.name);
+      state.tensors.push_back(std::move(tensor));
+    }
+  }
+  return state;
+}
+
+void CloningPopulation::load(const SafetensorsFile& state) {
+  if (state.metadata_at("members") != std::to_string(size())) {
+    throw input_error(state.origin, "is of " + state.metadata_at("members") + " members, not " + std::to_string(size()),
+                      "remove the checkpoint and train again");
+  }
+  std::vector<SafetensorsFile> states(members_.size());
+  for (SafetensorsFile& one : states) one.origin = state.origin;
+  for (const NamedTensor& tensor : state.tensors) {
+    std::size_t index = 0;
+    const char* const begin = tensor.name.data() + std::string_view("member.").size();
+    const char* const end = tensor.name.data() + tensor.name.size();
+    const bool is_members = tensor.name.starts_with("member.");
+    const auto parsed = is_members ? std::from_chars(begin, end, index) : std::from_chars_result{end, std::errc{}};
+    if (parsed.ptr == end || *parsed.ptr != '.' || index >= states.size()) {
+      throw input_error(state.origin, "tensor '" + tensor.name + "' belongs to no member",
+                        "remove the checkpoint and train again");
+    }
+    states[index].tensors.push_back(tensor);
+    states[index].tensors.back().name = std::string(parsed.ptr + 1, end);
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) members_[i]->load(states[i]);
+}
+
+}  // namespace mynah

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <memory>
+
+#include "algorithms/behaviour_cloning.h"
+#include "engine/population_plan.h"
+
+namespace mynah {
+
+/// What the members of a population differ in; every combination is a member.
+struct PopulationAxes {
+  Index seeds = 1;                     ///< The options' seed and the ones that follow it.
+  std::vector<double> learning_rates;  ///< Empty: that of the options.
+  std::vector<double> weight_decays;   ///< Empty: that of the options.
+  /// Each member trains on a bootstrap sample of its own (Efron 1979): episodes drawn with replacement until there are
+  /// as many rows as the training part has, the last one cut short.
+  bool bootstrap = false;
+
+  static constexpr Index most_members = 4096;
+
+  /// Reads "seeds=8 learning-rate=1e-3,3e-4 weight-decay=0,1e-4 subset=bootstrap": words in any order, each at most
+  /// once. Errors: input_error for --population with what is wrong, and what was probably meant.
+  static PopulationAxes parse(const std::string& text);
+
+  /// The options of each member: weight decays outermost, then learning rates, seeds innermost.
+  std::vector<BehaviourCloningOptions> members(const BehaviourCloningOptions& options) const;
+};
+
+/// Rows of a bootstrap sample of `rows` (which are rising, rows of the demonstrations), as positions in `rows`.
+std::vector<std::int32_t> bootstrap_rows(const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
+                                         std::uint64_t seed);
+
+/// Behaviour cloning of many networks of one shape on the same data, side by side: see engine/population_plan.h. Each
+/// member gets the bits that it would get if it were trained alone with its options on the same split; normalisation is
+/// that of all training rows.
+class CloningPopulation {
+ public:
+  CloningPopulation(DeviceId device, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
+                    std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options,
+                    const PopulationAxes& axes, const PolicyDescription& names = {});
+
+  struct Report {
+    Index epoch = 0;                ///< Counted from 1.
+    std::vector<Index> training;    ///< Members that trained it; the others had stopped early.
+    std::vector<EpochReport> each;  ///< Theirs.
+  };
+  /// Called after every epoch; save() may be called from it. Training ends where it returns false.
+  using Observer = std::function<bool(const Report&)>;
+
+  /// Trains from where it stands until every member has ended. A member that stops early keeps its best weights; the
+  /// others go on. Errors: input_error when a loss is no longer finite, naming the member and the epoch.
+  std::vector<BehaviourCloningResult> fit(const Observer& observer = {});
+
+  Index size() const { return static_cast<Index>(members_.size()); }
+  BehaviourCloning& member(Index index) { return *members_[static_cast<std::size_t>(index)]; }
+  const BehaviourCloningOptions& options(Index index) const { return options_[static_cast<std::size_t>(index)]; }
+  Index epochs_done() const;
+  std::string describe_plan();
+
+  /// As BehaviourCloning's, of all members: tensors "member.0." + ...
+  SafetensorsFile save();
+  void load(const SafetensorsFile& state);
+
+ private:
+  /// The plan of the members that go on; made anew when one stops.
+  PopulationPlan& plan_of(const std::vector<Index>& training);
+
+  Stream stream_;
+  std::vector<BehaviourCloningOptions> options_;
+  BehaviourCloning::Data data_;
+  std::vector<std::unique_ptr<BehaviourCloning>> members_;
+  std::vector<Index> planned_;
+  std::unique_ptr<PopulationPlan> plan_;
+};
+
+}  // namespace mynah

@@ -1,0 +1,341 @@
+// Populations of behaviour cloning and the ensembles they make: members get the bits they get alone, on every path;
+// what members can differ in, and wrong words for it; what an ensemble says and where it is unsure.
+
+#include "algorithms/cloning_population.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <numeric>
+
+#include "algorithms/ensemble.h"
+#include "engine/run_folder.h"
+#include "kernels/error.h"
+#include "kernels/random.h"
+#include "tests/every_device.h"
+#include "tests/temporary_folder.h"
+
+namespace mynah::tests {
+namespace {
+
+/// actions = sin(x0 - x1), or its sign: 90 rows in four episodes, batches of 32 leave a rest.
+Demonstrations toy(bool discrete) {
+  Demonstrations data;
+  const Index rows = 90;
+  data.observation_size = 2;
+  data.observations.resize(static_cast<std::size_t>(2 * rows));
+  Stream cpu({});
+  kernels::normal(cpu, random_key(11, RandomStream::test), nullptr, 0.5f, 2.0f, {data.observations.data(), 2 * rows});
+  data.discrete = discrete;
+  data.action_size = discrete ? 0 : 1;
+  data.action_count = discrete ? 2 : 0;
+  for (std::size_t row = 0; row < 90; ++row) {
+    const float a = std::sin(data.observations[2 * row] - data.observations[2 * row + 1]);
+    if (discrete) {
+      data.labels.push_back(a > 0 ? 1 : 0);
+    } else {
+      data.actions.push_back(a);
+    }
+  }
+  data.episode_ends = {20, 50, 60, rows};
+  data.source = "toy";
+  return data;
+}
+
+std::vector<std::int32_t> range(std::int32_t begin, std::int32_t end) {
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(end - begin));
+  std::iota(rows.begin(), rows.end(), begin);
+  return rows;
+}
+
+BehaviourCloningOptions toy_options() {
+  BehaviourCloningOptions options;
+  options.hidden = {16};
+  options.epochs = 5;
+  options.batch_size = 32;
+  options.patience = 0;
+  options.seed = 3;
+  return options;
+}
+
+std::vector<float> weights_of(BehaviourCloning& cloning) {
+  std::vector<float> all;
+  for (const char* name : {"0.weight", "0.bias", "2.weight", "2.bias"}) {
+    const auto one = cloning.policy().network().parameters.get(cloning.policy().stream(), name);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return all;
+}
+
+std::string refusal(const std::string& words) {
+  try {
+    PopulationAxes::parse(words);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.cause(), Error::Cause::input);
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(PopulationAxes, EveryCombinationIsAMember) {
+  const auto axes = PopulationAxes::parse(" weight-decay=0,1e-2  seeds=2 learning-rate=1e-3,5e-4,1e-4 ");
+  const auto members = axes.members(toy_options());
+  ASSERT_EQ(members.size(), 12U);
+  EXPECT_EQ(members[1].seed, 4U);
+  EXPECT_EQ(members[1].learning_rate, 1e-3);
+  EXPECT_EQ(members[2].learning_rate, 5e-4);
+  EXPECT_EQ(members[11].weight_decay, 1e-2);
+  EXPECT_EQ(PopulationAxes::parse("seeds=1").members(toy_options()).size(), 1U);
+  EXPECT_TRUE(PopulationAxes::parse("seeds=2 subset=bootstrap").bootstrap);
+}
+
+TEST(PopulationAxes, WrongWordsAreRefused) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"seed=3", "did you mean 'seeds'?"},
+      {"seeds", "'seeds' has no value"},
+      {"seeds=", "'seeds=' has no value"},
+      {"seeds=0", "is below 1"},
+      {"seeds=-2", "is below 1"},
+      {"seeds=two", "is not a number: 'two'"},
+      {"seeds=2 seeds=3", "'seeds' is given twice"},
+      {"learning-rate=0", "give positive numbers"},
+      {"learning-rate=1e-3,x", "is not a number: 'x'"},
+      {"learning-rate=nan", "give positive numbers"},
+      {"weight-decay=-1", "give 0 or positive numbers"},
+      {"subset=half", "give all or bootstrap"},
+      {"seeds=5000", "makes 5000 members"},
+      {"seeds=9223372036854775807 learning-rate=1e-3,1e-4", "members"},
+      {"", "says nothing"},
+  };
+  for (const auto& [words, message] : cases) {
+    EXPECT_NE(refusal(words).find(message), std::string::npos) << words << ": " << refusal(words);
+    EXPECT_NE(refusal(words).find("--population"), std::string::npos) << words;
+  }
+}
+
+TEST(BootstrapRows, AreWholeEpisodesButForTheLast) {
+  const Demonstrations data = toy(false);
+  const std::vector<std::int32_t> rows = range(0, 60);  // episodes of 20, 30 and 10 rows
+  std::vector<std::int32_t> first;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto sample = bootstrap_rows(data, rows, seed);
+    ASSERT_EQ(sample.size(), rows.size());
+    EXPECT_EQ(sample, bootstrap_rows(data, rows, seed));
+    if (seed == 0) first = sample;
+    for (std::size_t i = 0; i < sample.size();) {
+      const Index episode = data.episode_of(sample[i]);
+      const RowRange range = data.episode(episode);
+      ASSERT_EQ(sample[i], range.begin);
+      for (Index row = range.begin; row < range.end && i < sample.size(); ++row, ++i) ASSERT_EQ(sample[i], row);
+    }
+  }
+  EXPECT_NE(first, bootstrap_rows(data, rows, 1));
+}
+
+class ClonedPopulation : public EveryDevice {};
+MYNAH_ON_EVERY_DEVICE(ClonedPopulation);
+
+TEST_P(ClonedPopulation, MembersGetTheBitsTheyGetAlone) {
+  for (const bool discrete : {false, true}) {
+    const Demonstrations data = toy(discrete);
+    const auto training = range(0, 70), validation = range(70, 90);
+    CloningPopulation population(device_, data, training, validation, toy_options(),
+                                 PopulationAxes::parse("seeds=2 learning-rate=1e-2,1e-3 weight-decay=0,1e-1"));
+    EXPECT_EQ(population.size(), 8);
+    const bool cuda = device_.backend == Backend::cuda;
+    EXPECT_EQ(population.describe_plan().find("in one launch") != std::string::npos, cuda)
+        << population.describe_plan();
+    const auto results = population.fit();
+    for (Index i = 0; i < population.size(); ++i) {
+      BehaviourCloning alone(device_, data, training, validation, population.options(i));
+      const auto result = alone.fit();
+      EXPECT_EQ(weights_of(alone), weights_of(population.member(i))) << i;
+      EXPECT_EQ(result.validation->loss, results[static_cast<std::size_t>(i)].validation->loss) << i;
+      EXPECT_EQ(result.best_epoch, results[static_cast<std::size_t>(i)].best_epoch) << i;
+    }
+    EXPECT_NE(weights_of(population.member(0)), weights_of(population.member(2)));
+  }
+}
+
+TEST_P(ClonedPopulation, BootstrapSamplesTrainOnTheirOwnRows) {
+  const Demonstrations data = toy(false);
+  const auto training = range(0, 60);
+  CloningPopulation population(device_, data, training, {}, toy_options(),
+                               PopulationAxes::parse("seeds=3 subset=bootstrap"));
+  population.fit();
+  for (Index i = 0; i < population.size(); ++i) {
+    BehaviourCloningOptions options = population.options(i);
+    CloningPopulation alone(device_, data, training, {}, options, PopulationAxes::parse("subset=bootstrap"));
+    alone.fit();
+    EXPECT_EQ(weights_of(alone.member(0)), weights_of(population.member(i))) << i;
+    BehaviourCloning on_all(device_, data, training, {}, options);
+    on_all.fit();
+    EXPECT_NE(weights_of(on_all), weights_of(population.member(i))) << i;
+  }
+}
+
+TEST_P(ClonedPopulation, AMemberThatStopsEarlyLeavesTheOthersAlone) {
+  const Demonstrations data = toy(false);
+  BehaviourCloningOptions options = toy_options();
+  options.patience = 2;
+  options.epochs = 30;
+  const auto training = range(0, 70), validation = range(70, 90);
+  CloningPopulation population(device_, data, training, validation, options,
+                               PopulationAxes::parse("learning-rate=0.5,1e-4"));
+  Index both = 0, one = 0;
+  const auto results = population.fit([&](const CloningPopulation::Report& report) {
+    (report.training.size() == 2 ? both : one) += 1;
+    return true;
+  });
+  ASSERT_TRUE(results[0].stopped_early) << "the high rate was to stop early";
+  EXPECT_EQ(results[1].epochs, 30);
+  EXPECT_EQ(both, results[0].epochs);
+  EXPECT_EQ(one, 30 - results[0].epochs);
+  for (Index i = 0; i < 2; ++i) {
+    BehaviourCloning alone(device_, data, training, validation, population.options(i));
+    alone.fit();
+    EXPECT_EQ(weights_of(alone), weights_of(population.member(i))) << i;
+  }
+}
+
+TEST_P(ClonedPopulation, GoesOnFromWhatItSaved) {
+  const Demonstrations data = toy(false);
+  const auto training = range(0, 70), validation = range(70, 90);
+  const auto axes = PopulationAxes::parse("seeds=2 subset=bootstrap");
+  CloningPopulation whole(device_, data, training, validation, toy_options(), axes);
+  whole.fit();
+  SafetensorsFile state;
+  CloningPopulation stopped(device_, data, training, validation, toy_options(), axes);
+  stopped.fit([&](const CloningPopulation::Report& report) {
+    if (report.epoch == 2) state = stopped.save();
+    return report.epoch < 2;
+  });
+  CloningPopulation resumed(device_, data, training, validation, toy_options(), axes);
+  resumed.load(state);
+  EXPECT_EQ(resumed.epochs_done(), 2);
+  resumed.fit();
+  for (Index i = 0; i < 2; ++i) EXPECT_EQ(weights_of(whole.member(i)), weights_of(resumed.member(i))) << i;
+
+  CloningPopulation other(device_, data, training, validation, toy_options(), PopulationAxes::parse("seeds=3"));
+  EXPECT_THROW(other.load(state), Error);
+}
+
+TEST(ClonedPopulationErrors, ALossThatIsNotFiniteNamesTheMember) {
+  Demonstrations data = toy(false);
+  for (float& action : data.actions) action *= 1e30f;
+  CloningPopulation population({}, data, range(0, 70), {}, toy_options(), PopulationAxes::parse("seeds=2"));
+  try {
+    population.fit();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("member 0, epoch 1"), std::string::npos) << error.what();
+  }
+}
+
+/// Policies without hidden layers: y = bias, whatever the observation.
+Policy constant_policy(bool discrete, std::vector<float> bias) {
+  PolicyDescription description;
+  description.mlp = {2, {}, static_cast<Index>(bias.size())};
+  description.discrete = discrete;
+  description.normalize_observations = false;
+  Policy policy({}, description, 1);
+  policy.network().parameters.set(policy.stream(), "0.weight", std::vector<float>(2 * bias.size(), 0.0f));
+  policy.network().parameters.set(policy.stream(), "0.bias", bias);
+  return policy;
+}
+
+TEST(Ensemble, MeanAndDeviationOfContinuousActions) {
+  std::vector<Policy> members;
+  for (const float value : {1.0f, 2.0f, 6.0f}) members.push_back(constant_policy(false, {value, -1.0f}));
+  Ensemble ensemble(std::move(members));
+  const std::vector<float> observation{0.3f, -2.0f};
+  std::vector<float> action(2), disagreement(2);
+  ensemble.act(observation, action, disagreement);
+  EXPECT_FLOAT_EQ(action[0], 3.0f);
+  EXPECT_FLOAT_EQ(action[1], -1.0f);
+  EXPECT_FLOAT_EQ(disagreement[0], std::sqrt(14.0f / 3.0f));
+  EXPECT_EQ(disagreement[1], 0.0f);
+  EXPECT_THROW(ensemble.act(observation, std::span(action).first(1), disagreement), Error);
+  EXPECT_THROW(ensemble.choose(observation, disagreement.data()), Error);
+}
+
+TEST(Ensemble, MutualInformationOfDiscreteActions) {
+  const std::vector<float> observation{0.3f, -2.0f};
+  const auto disagreement = [&](std::vector<std::vector<float>> scores, Index* action) {
+    std::vector<Policy> members;
+    for (auto& one : scores) members.push_back(constant_policy(true, one));
+    Ensemble ensemble(std::move(members));
+    float value = -1.0f;
+    *action = ensemble.choose(observation, &value);
+    return value;
+  };
+  Index action = -1;
+  // All equally unsure: nothing to learn from asking another.
+  EXPECT_NEAR(disagreement({{0.0f, 0.0f}, {0.0f, 0.0f}}, &action), 0.0f, 1e-6f);
+  // Each sure of another: ln 2.
+  EXPECT_NEAR(disagreement({{50.0f, 0.0f}, {0.0f, 50.0f}}, &action), std::log(2.0f), 1e-6f);
+  // p = (0.8, 0.2) and (0.5, 0.5): H((0.65, 0.35)) - (H((0.8, 0.2)) + ln 2) / 2
+  EXPECT_NEAR(disagreement({{std::log(4.0f), 0.0f}, {0.0f, 0.0f}}, &action), 0.0506722f, 1e-6f);
+  EXPECT_EQ(action, 0);
+}
+
+TEST(Ensemble, IsSurerWhereThereWereData) {
+  const Demonstrations data = toy(false);
+  BehaviourCloningOptions options = toy_options();
+  options.epochs = 200;
+  options.learning_rate = 1e-2;
+  CloningPopulation population({}, data, range(0, 90), {}, options, PopulationAxes::parse("seeds=5"));
+  population.fit();
+  std::vector<Policy> members;
+  for (Index i = 0; i < population.size(); ++i) {
+    members.push_back(Policy::from_file(population.member(i).policy().to_file()));
+  }
+  Ensemble ensemble(std::move(members));
+  double on_data = 0.0, off_data = 0.0;
+  std::vector<float> action(1), disagreement(1);
+  for (std::size_t row = 0; row < 90; ++row) {
+    std::vector<float> at{data.observations[2 * row], data.observations[2 * row + 1]};
+    ensemble.act(at, action, disagreement);
+    on_data += disagreement[0];
+    for (float& value : at) value = 0.5f + 5.0f * (value - 0.5f);
+    ensemble.act(at, action, disagreement);
+    off_data += disagreement[0];
+  }
+  EXPECT_GT(off_data, 3.0 * on_data);
+}
+
+TEST(Ensemble, NamesTheMemberThatIsMissingOrDamaged) {
+  TemporaryFolder folder;
+  const auto run_path = folder.path() / "run";
+  {
+    const RunFolder run = RunFolder::create(run_path, "");
+    for (Index i = 0; i < 3; ++i) {
+      run.save_member(i, constant_policy(false, {static_cast<float>(i)}).to_file());
+    }
+    run.save_policy(constant_policy(false, {1.0f}).to_file());
+  }
+  EXPECT_EQ(Ensemble::load(run_path).size(), 3);
+  EXPECT_EQ(Ensemble::load(run_path / "policy.safetensors").size(), 1);
+  const auto complaint = [&] {
+    try {
+      Ensemble::load(run_path);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const auto second = RunFolder::member_path(run_path, 1);
+  std::filesystem::rename(second, folder.path() / "aside");
+  EXPECT_NE(complaint().find("001.safetensors: is missing"), std::string::npos) << complaint();
+  std::ofstream(second) << "not a policy";
+  EXPECT_NE(complaint().find("001.safetensors"), std::string::npos) << complaint();
+  constant_policy(false, {1.0f, 2.0f}).save(second);
+  EXPECT_NE(complaint().find("001.safetensors: takes other observations"), std::string::npos) << complaint();
+  // Another run in the same folder leaves no old member behind.
+  RunFolder::create(run_path, "", RunFolder::Existing::overwrite);
+  EXPECT_FALSE(std::filesystem::exists(second));
+}
+
+}  // namespace
+}  // namespace mynah::tests
