@@ -377,6 +377,7 @@ std::string TrainingPlan::describe() const {
   if (full_->fused) text += describe_fusion();
   text += record_ ? "steps recorded and replayed" : "operations called directly";
   if (const Index together = recorded_together(); together > 1) text += ", " + std::to_string(together) + " at a time";
+  if (record_ && kernels::Recording::starts_kernels_early(Stream(network_->device))) text += ", kernels start early";
   if (!not_resident_.empty()) text += "; not resident: " + not_resident_;
   text += "; " + describe_cost();
   return text;

@@ -6,6 +6,14 @@
 
 namespace mynah::kernels {
 
+bool Recording::starts_kernels_early([[maybe_unused]] const Stream& stream) {
+#if MYNAH_WITH_CUDA
+  return stream.backend() == Backend::cuda && cuda::starts_early(stream);
+#else
+  return false;
+#endif
+}
+
 Recording::~Recording() {
 #if MYNAH_WITH_CUDA
   if (executable_ != nullptr) cuda::destroy_recording(executable_);

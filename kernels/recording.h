@@ -12,6 +12,10 @@ class Recording {
  public:
   static bool supported(const Stream& stream) noexcept { return stream.backend() == Backend::cuda; }
 
+  /// Whether short kernels of a recording on this stream may start before the ones before them have ended, and wait
+  /// on the device: on sm_90 and later, unless MYNAH_CUDA_EARLY_START=0 in the environment forbids it.
+  static bool starts_kernels_early(const Stream& stream);
+
   Recording() = default;
   ~Recording();
   Recording(Recording&& other) noexcept;
@@ -31,6 +35,7 @@ class Recording {
 };
 
 namespace cuda {
+bool starts_early(const Stream& stream);
 void begin_recording(Stream& stream);
 /// The executable graph; *launches becomes its number of nodes.
 void* end_recording(Stream& stream, int* launches);

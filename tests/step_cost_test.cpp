@@ -17,6 +17,8 @@ using Path = TrainingPlan::Path;
 using testing::HasSubstr;
 
 constexpr Index rows = 32, inputs = 4, hidden = 9, outputs = 2, data_rows = 70;
+/// Of linear_loss: a sum for each block of four rows.
+constexpr Index scratch = 8 * rows / 4;
 
 /// 4-9-2 with Adam and the squared error, in batches of 32.
 struct Training {
@@ -101,6 +103,31 @@ TEST_P(StepCost, OfOperationsOneByOneIsWhatAHandCalculates) {
                                      "elementwise_loss", "linear_backward (input)", "linear_backward (weight)",
                                      "linear_backward (weight)", "advance", "adam_step", "advance"));
   }
+}
+
+TEST_P(StepCost, OfARecordedStepIsLess) {
+  if (device_.backend == Backend::cpu) return;
+  Training training(device_, options_of(Path::recorded));
+  const kernels::Work work = training.plan->count_step().taken;
+  EXPECT_THAT(work.launched,
+              testing::ElementsAre("gather_batch", "linear_forward", "linear_loss", "linear_backward (input)",
+                                   "linear_backward_and_step", "linear_backward_and_step"));
+  constexpr Index x = rows * inputs, h = rows * hidden, y = rows * outputs;
+  constexpr Index weights1 = hidden * inputs, weights2 = outputs * hidden;
+  constexpr Index stepped = 3 * (weights1 + hidden + weights2 + outputs);  // with Adam's moments
+  const Index floats_read = x + y + rows                                   // batch
+                            + x + weights1 + hidden                        // hidden layer
+                            + h + weights2 + outputs + y                   // output layer and loss
+                            + h + y + h     // output layer, with the activation's derivative,
+                            + x + h         // and hidden layer,
+                            + stepped + 2;  // where each steps at the rate
+  const Index floats_written = x + y + h + y + y + h + stepped;
+  // Position; the loss; two counters counted on; the number of the step, in either layer.
+  EXPECT_EQ(work.bytes_read, 4 * floats_read + 8 * (1 + 1 + 2 + 2) + scratch);
+  EXPECT_EQ(work.bytes_written, 4 * floats_written + 8 * (1 + 2) + scratch);
+  const std::string what = training.plan->describe();
+  EXPECT_THAT(what, HasSubstr("a step is 6 launches and " + std::to_string(work.bytes()) +
+                              " bytes, operations one by one 12 launches and "));
 }
 
 TEST_P(StepCost, IsSaidByThePlanAndCostsNoStep) {

@@ -1,12 +1,12 @@
 #include "include/cuda_on_cpu/launch.h"
 
-#include <cstdint>
 #include <map>
 #include <utility>
 
 #include "device_limits.h"
 #include "device_memory.h"
 #include "device_state.h"
+#include "earlier_work.h"
 #include "executor.h"
 #include "kernel_module.h"
 #include "stream.h"
@@ -48,36 +48,8 @@ cudaError_t check_attributes(const cudaLaunchConfig_t& config) {
   return cudaSuccess;
 }
 
-std::uint64_t& waits_for_earlier_work() {
-  static std::uint64_t waits = 0;  // of the running launch; one runs at a time
-  return waits;
-}
-
-bool may_overlap_earlier_work(const cudaLaunchConfig_t& config) {
-  for (unsigned i = 0; i < config.numAttrs; ++i) {
-    if (config.attrs[i].id == cudaLaunchAttributeProgrammaticStreamSerialization &&
-        config.attrs[i].val.programmaticStreamSerializationAllowed != 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/// On a device it would read what is not written yet, now and then.
-void check_waits(const KernelLaunch& launch) {
-  const std::uint64_t threads =
-      std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z * launch.block.x * launch.block.y * launch.block.z;
-  const std::uint64_t waits = waits_for_earlier_work();
-  if (waits == threads || sticky_error() != cudaSuccess) return;
-  fail_device(cudaErrorLaunchFailure, "kernel " + kernel_name(launch.function) +
-                                          " may overlap the work before it, but waited for it " +
-                                          std::to_string(waits) + " times in " + std::to_string(threads) + " threads");
-}
-
-void run_kernel(const KernelLaunch& launch, bool overlaps) {
-  waits_for_earlier_work() = 0;
+void run_kernel(const KernelLaunch& launch) {
   executor().run(launch);
-  if (overlaps) check_waits(launch);
   if (address_sanitizer) return;
   const std::string broken = broken_guards();
   if (!broken.empty())
@@ -85,10 +57,6 @@ void run_kernel(const KernelLaunch& launch, bool overlaps) {
 }
 
 }  // namespace
-
-void note_wait_for_earlier_work() {
-  ++waits_for_earlier_work();
-}
 
 cudaError_t launch(const void* function, const cudaLaunchConfig_t& config, std::shared_ptr<const KernelCall> call) {
   const DeviceLock lock;
@@ -98,9 +66,12 @@ cudaError_t launch(const void* function, const cudaLaunchConfig_t& config, std::
   if (const cudaError_t error = check_attributes(config)) return returned(error);
   if (config.dynamicSmemBytes > dynamic_shared_limit(function)) return returned(cudaErrorInvalidValue);
   KernelLaunch kernel{function, config.gridDim, config.blockDim, config.dynamicSmemBytes, std::move(call)};
-  return returned(enqueue(
-      config.stream, cudaGraphNodeTypeKernel,
-      [kernel = std::move(kernel), overlaps = may_overlap_earlier_work(config)] { run_kernel(kernel, overlaps); }));
+  const bool overlaps = may_overlap_earlier_work(config);
+  return returned(enqueue(config.stream, cudaGraphNodeTypeKernel, [kernel = std::move(kernel), overlaps] {
+    forget_waits();
+    run_kernel(kernel);
+    if (overlaps) check_waits(kernel);
+  }));
 }
 
 }  // namespace cuda_on_cpu::detail

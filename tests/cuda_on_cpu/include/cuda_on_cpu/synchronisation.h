@@ -35,6 +35,9 @@ int barrier(BarrierKind kind, int value, Site site);
 /// next operation of this kind.
 const WarpValues& exchange(WarpOperation operation, unsigned mask, std::uint64_t value, Site site);
 
+/// The calling thread has waited for the kernels before its own (programmatic dependent launch).
+void note_wait_for_earlier_work();
+
 /// Position of the calling thread in its warp, 0 to 31.
 unsigned lane();
 
@@ -49,9 +52,6 @@ void* dynamic_shared_memory();
 
 /// Lets another thread of the block run, if one can.
 void yield();
-
-/// The calling thread has waited for the kernels before its own (programmatic dependent launch).
-void note_wait_for_earlier_work();
 
 template <class T>
 std::uint64_t to_bits(T value) {
