@@ -6,9 +6,8 @@
 #include "device_limits.h"
 #include "device_memory.h"
 #include "device_state.h"
-#include "executor.h"
-#include "kernel_module.h"
 #include "stream.h"
+#include "suspended_launch.h"
 
 namespace cuda_on_cpu::detail {
 namespace {
@@ -47,14 +46,6 @@ cudaError_t check_attributes(const cudaLaunchConfig_t& config) {
   return cudaSuccess;
 }
 
-void run_kernel(const KernelLaunch& launch) {
-  executor().run(launch);
-  if (address_sanitizer) return;
-  const std::string broken = broken_guards();
-  if (!broken.empty())
-    fail_device(cudaErrorIllegalAddress, broken + "\n  found after kernel " + kernel_name(launch.function));
-}
-
 }  // namespace
 
 cudaError_t launch(const void* function, const cudaLaunchConfig_t& config, std::shared_ptr<const KernelCall> call) {
@@ -66,7 +57,7 @@ cudaError_t launch(const void* function, const cudaLaunchConfig_t& config, std::
   if (config.dynamicSmemBytes > dynamic_shared_limit(function)) return returned(cudaErrorInvalidValue);
   KernelLaunch kernel{function, config.gridDim, config.blockDim, config.dynamicSmemBytes, std::move(call)};
   return returned(
-      enqueue(config.stream, cudaGraphNodeTypeKernel, [kernel = std::move(kernel)] { run_kernel(kernel); }));
+      enqueue(config.stream, cudaGraphNodeTypeKernel, [kernel = std::move(kernel)] { run_launch(kernel); }));
 }
 
 }  // namespace cuda_on_cpu::detail
