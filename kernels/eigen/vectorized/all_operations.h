@@ -4,6 +4,7 @@
 #include "kernels/eigen/vectorized/channel_bias.h"
 #include "kernels/eigen/vectorized/convolution_choice.h"
 #include "kernels/eigen/vectorized/gru.h"
+#include "kernels/eigen/vectorized/inference.h"
 #include "kernels/eigen/vectorized/layer_norm.h"
 #include "kernels/eigen/vectorized/linear.h"
 #include "kernels/eigen/vectorized/softmax.h"
@@ -19,6 +20,9 @@ constexpr Operations all_operations(const char* name) {
           linear_backward_scratch,
           linear_forward,
           linear_backward,
+          inference_packed_size,
+          pack_inference,
+          infer_linear,
           adam_step,
           fill,
           copy,
