@@ -26,7 +26,7 @@ namespace mynah {
 class ResidentInference {
  public:
   struct Options {
-    Index rows = 32;                                  ///< Most observations of one request.
+    Index rows = 1;                                   ///< Most observations of one request.
     std::chrono::nanoseconds lease{1'000'000'000};    ///< How long a launch stays: above 0.
     std::chrono::nanoseconds timeout{1'000'000'000};  ///< How long an answer may take before it is an error.
   };

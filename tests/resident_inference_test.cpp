@@ -35,6 +35,12 @@ std::vector<float> some_observations(Index rows) {
   return values;
 }
 
+ResidentInference::Options up_to_32_rows() {
+  ResidentInference::Options options;
+  options.rows = 32;
+  return options;
+}
+
 std::vector<float> by_policy(Policy& policy, const std::vector<float>& observations) {
   std::vector<float> results(observations.size() / 5 * 3);
   for (std::size_t row = 0; row < observations.size() / 5; ++row) {
@@ -73,7 +79,7 @@ TEST_P(Resident, AnswersWhatThePolicyAnswers) {
       policy.set_observation_normalization(std::vector<float>{1.0f, -2.0f, 0.5f, 0.0f, 3.0f},
                                            std::vector<float>{2.0f, 0.5f, 3.0f, 1.0f, 0.1f});
       policy.set_action_normalization(std::vector<float>{0.3f, 0.0f, -1.0f}, std::vector<float>{1.5f, 4.0f, 0.2f});
-      ResidentInference resident(policy);
+      ResidentInference resident(policy, up_to_32_rows());
       for (const Index rows : {1, 2, 32, 5, 1}) {
         const auto observations = some_observations(rows);
         expect_close(ask(resident, observations), by_policy(policy, observations));
@@ -85,7 +91,7 @@ TEST_P(Resident, AnswersWhatThePolicyAnswers) {
 
 TEST_P(Resident, TheWeightsInSharedMemoryGiveTheBitsOfThePolicy) {
   Policy policy(device_, describe({256, 20}), 3);
-  ResidentInference resident(policy);
+  ResidentInference resident(policy, up_to_32_rows());
   const auto observations = some_observations(7);
   EXPECT_EQ(ask(resident, observations), by_policy(policy, observations)) << resident.describe();
 }
@@ -108,7 +114,7 @@ TEST_P(Resident, ActsWithinBoundsAndChooses) {
 
 TEST_P(Resident, NaNsAndInfinitiesComeThrough) {
   Policy policy(device_, describe({6}), 3);
-  ResidentInference resident(policy);
+  ResidentInference resident(policy, up_to_32_rows());
   auto observation = some_observations(1);
   observation[2] = std::numeric_limits<float>::quiet_NaN();
   for (const float value : ask(resident, observation)) EXPECT_TRUE(std::isnan(value));
@@ -116,7 +122,7 @@ TEST_P(Resident, NaNsAndInfinitiesComeThrough) {
 
 TEST_P(Resident, ChangedWeightsCountFromTheNextRequestOn) {
   Policy policy(device_, describe({12}), 3);
-  ResidentInference resident(policy);
+  ResidentInference resident(policy, up_to_32_rows());
   const auto observation = some_observations(2);
   const auto before = ask(resident, observation);
   policy.network().parameters.initialize(policy.stream(), 55);
@@ -142,7 +148,7 @@ TEST_P(Resident, LeavesWhenItsLeaseIsOverAndComesBack) {
 TEST_P(Resident, StopsAndStartsAgain) {
   Policy policy(device_, describe({12}), 3);
   const auto observation = some_observations(1);
-  ResidentInference resident(policy);
+  ResidentInference resident(policy, up_to_32_rows());
   resident.stop();  // nothing to stop
   EXPECT_FALSE(resident.is_running());
   resident.start();
@@ -157,7 +163,7 @@ TEST_P(Resident, StopsAndStartsAgain) {
 TEST_P(Resident, OtherWorkGoesOnBesideIt) {
   Policy policy(device_, describe({12}), 3), other(device_, describe({12}), 4);
   const auto observation = some_observations(3);
-  ResidentInference resident(policy), second(other);
+  ResidentInference resident(policy, up_to_32_rows()), second(other, up_to_32_rows());
   const auto expected = by_policy(other, observation);
   for (int i = 0; i < 3; ++i) {
     expect_close(ask(resident, observation), by_policy(policy, observation));
@@ -185,7 +191,7 @@ TEST_P(Resident, RefusesWhatMakesNoSense) {
   negative.lease = 0ns;
   EXPECT_THROW(ResidentInference(policy, none), Error);
   EXPECT_THROW(ResidentInference(policy, negative), Error);
-  ResidentInference resident(policy);
+  ResidentInference resident(policy, up_to_32_rows());
   std::vector<float> results(3 * 33);
   EXPECT_THROW(resident.outputs(some_observations(33), results), Error);
   EXPECT_THROW(resident.outputs({}, {}), Error);
@@ -194,8 +200,10 @@ TEST_P(Resident, RefusesWhatMakesNoSense) {
   Policy deep(device_, describe({2, 2, 2, 2, 2, 2, 2, 2}), 3);
   EXPECT_THROW(ResidentInference{deep}, Error);
   Policy wide(device_, describe({4000}), 3);
+  ResidentInference one_row(wide);
+  expect_close(ask(one_row, some_observations(1)), by_policy(wide, some_observations(1)));
   try {
-    ResidentInference too_wide(wide);
+    ResidentInference too_wide(wide, up_to_32_rows());
     ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("32 rows do not fit"));
