@@ -179,6 +179,7 @@ void BehaviourCloning::keep_best_weights() {
 
 void BehaviourCloning::restore_best_weights() {
   const Vector weights = policy_.network().parameters.trained();
+  policy_.network().parameters.changed();
   kernels::copy_on_device(*stream_, weights.data, best_weights_.data(),
                           static_cast<std::size_t>(weights.size) * sizeof(float));
 }

@@ -5,6 +5,7 @@
 
 #include "algorithms/policy_metadata.h"
 #include "engine/layers/standardization.h"
+#include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/memory.h"
 #include "kernels/random.h"
@@ -15,6 +16,15 @@ namespace {
 constexpr const char* observation_normalization = "observation_normalization";
 constexpr const char* action_normalization = "action_normalization";
 constexpr Index self_test_rows = 4;
+
+/// On the CPU a plan for a few rows takes so many through the layers together, and is used for up to so many: behind
+/// them the products of large matrices are as fast, and may use several threads.
+constexpr Index rows_at_a_time = 16;
+constexpr Index most_plan_rows = 64;
+
+std::string text_of(ConstMatrix matrix) {
+  return "[" + std::to_string(matrix.rows) + ", " + std::to_string(matrix.columns) + "]";
+}
 
 }  // namespace
 
@@ -33,6 +43,11 @@ Policy::Policy(DeviceId device, PolicyDescription description, std::uint64_t see
   }
   network_ = std::make_unique<Network>(stream_, std::move(graph));
   network_->parameters.initialize(stream_, seed);
+  single_output_.resize(static_cast<std::size_t>(output_size()));
+  std::string reason;
+  mlp_ = MlpNetwork::find(*network_, input_, output_, &reason);
+  if (mlp_ && kernels::infers_mlp(stream_, mlp_->shape) == kernels::MlpInference::none) mlp_.reset();
+  plan_ = InferencePlan::find(*network_, input_, output_, rows_at_a_time, &reason);
 }
 
 void Policy::set_observation_normalization(std::span<const float> mean, std::span<const float> deviation) {
@@ -45,13 +60,14 @@ void Policy::set_action_normalization(std::span<const float> mean, std::span<con
   network_->parameters.set(stream_, std::string(action_normalization) + ".deviation", deviation);
 }
 
-const Execution& Policy::single() {
-  if (single_ == nullptr) {
+void Policy::prepare_single() {
+  if (plan_ || single_ != nullptr || single_input_.size() > 0) return;
+  if (mlp_) {
+    single_input_ = Buffer<float>(stream_.device(), observation_size());
+    single_results_ = Buffer<float>(stream_.device(), output_size());
+  } else {
     single_ = std::make_unique<Execution>(*network_, std::vector<Value>{output_}, Execution::Options{1});
-    single_output_.resize(static_cast<std::size_t>(output_size()));
-    single_result_ = stream_.backend() == Backend::cpu ? single_->value(output_).data : single_output_.data();
   }
-  return *single_;
 }
 
 void Policy::check_sizes(std::span<const float> observation, std::size_t results, const char* call) const {
@@ -64,38 +80,80 @@ void Policy::check_sizes(std::span<const float> observation, std::size_t results
   }
 }
 
+/// Leaves the result in single_output_.
 void Policy::run_single(std::span<const float> observation) {
-  const Execution& execution = single();
-  kernels::copy_to_device(stream_, execution.value(input_).data, observation.data(), observation.size_bytes());
-  execution.forward(stream_);
-  if (stream_.backend() != Backend::cpu) {
-    kernels::copy_to_host(stream_, single_output_.data(), execution.value(output_).data,
-                          single_output_.size() * sizeof(float));
+  prepare_single();
+  if (plan_) {
+    plan_->run_current({observation.data(), 1, observation_size()}, {single_output_.data(), 1, output_size()});
+    return;
   }
+  const Matrix input = mlp_ ? Matrix{single_input_.data(), 1, observation_size()} : single_->value(input_);
+  const Matrix output = mlp_ ? Matrix{single_results_.data(), 1, output_size()} : single_->value(output_);
+  kernels::copy_to_device(stream_, input.data, observation.data(), observation.size_bytes());
+  if (mlp_) {
+    kernels::infer_mlp(stream_, mlp_->shape, mlp_->parameters, mlp_->ends, input, output);
+  } else {
+    single_->forward(stream_);
+  }
+  kernels::copy_to_host(stream_, single_output_.data(), output.data, single_output_.size() * sizeof(float));
+}
+
+void Policy::outputs(ConstMatrix observations, Matrix results) {
+  if (observations.columns != observation_size() || results.columns != output_size() ||
+      results.rows != observations.rows) {
+    throw input_error("Policy::outputs",
+                      "got observations " + text_of(observations) + " and results " + text_of(results),
+                      "this policy takes " + std::to_string(observation_size()) + " columns and gives " +
+                          std::to_string(output_size()));
+  }
+  if (plan_ && observations.rows <= most_plan_rows) return plan_->run_current(observations, results);
+  if (mlp_) {
+    kernels::infer_mlp(stream_, mlp_->shape, mlp_->parameters, mlp_->ends, observations, results);
+    return;
+  }
+  if (observations.rows == 0) return;
+  if (batch_ == nullptr || batch_->rows() != observations.rows) {
+    batch_ = std::make_unique<Execution>(*network_, std::vector<Value>{output_}, Execution::Options{observations.rows});
+  }
+  kernels::copy(stream_, observations, batch_->value(input_));
+  batch_->forward(stream_);
+  kernels::copy(stream_, batch_->value(output_), results);
 }
 
 void Policy::outputs(std::span<const float> observation, std::span<float> result) {
   check_sizes(observation, result.size(), "outputs");
   run_single(observation);
-  std::copy_n(single_result_, result.size(), result.data());
+  std::copy_n(single_output_.data(), result.size(), result.data());
 }
 
-void Policy::act(std::span<const float> observation, std::span<float> action) {
+void Policy::check_act(std::span<const float> observation, std::span<const float> action) const {
   check_sizes(observation, action.size(), "act");
   if (description_.discrete) throw input_error("Policy::act", "this policy has discrete actions", "call choose()");
-  run_single(observation);
-  std::copy_n(single_result_, action.size(), action.data());
+}
+
+void Policy::check_choose(std::span<const float> observation) const {
+  check_sizes(observation, static_cast<std::size_t>(output_size()), "choose");
+  if (!description_.discrete) throw input_error("Policy::choose", "this policy has continuous actions", "call act()");
+}
+
+void Policy::clip(std::span<float> action) const {
   if (description_.action_low.empty()) return;
   for (std::size_t i = 0; i < action.size(); ++i) {
     action[i] = std::clamp(action[i], description_.action_low[i], description_.action_high[i]);
   }
 }
 
-Index Policy::choose(std::span<const float> observation) {
-  check_sizes(observation, static_cast<std::size_t>(output_size()), "choose");
-  if (!description_.discrete) throw input_error("Policy::choose", "this policy has continuous actions", "call act()");
+void Policy::act(std::span<const float> observation, std::span<float> action) {
+  check_act(observation, action);
   run_single(observation);
-  return std::max_element(single_result_, single_result_ + output_size()) - single_result_;
+  std::copy_n(single_output_.data(), action.size(), action.data());
+  clip(action);
+}
+
+Index Policy::choose(std::span<const float> observation) {
+  check_choose(observation);
+  run_single(observation);
+  return std::max_element(single_output_.begin(), single_output_.end()) - single_output_.begin();
 }
 
 SafetensorsFile Policy::to_file() {

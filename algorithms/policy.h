@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/execution.h"
+#include "engine/inference_plan.h"
 #include "engine/mlp.h"
 #include "engine/safetensors.h"
 
@@ -51,12 +52,24 @@ class Policy {
 
   /// The action for one observation: continuous, clipped to the bounds if there are any. observation
   /// [observation_size], action [output_size]. Errors: input_error for other sizes, and for a discrete policy.
-  /// Allocates nothing after the first call.
+  ///
+  /// On the CPU it allocates nothing, takes no lock and makes no system call, from the first call on (in a network of
+  /// up to 8 layers; else only after the first call). What training or loading changes counts from the next call on,
+  /// which lays the new weights out and so takes longer.
   void act(std::span<const float> observation, std::span<float> action);
   /// The action of a discrete policy: the class with the highest score.
   Index choose(std::span<const float> observation);
   /// What the network gives, before clipping or choosing: actions, or one score a class.
   void outputs(std::span<const float> observation, std::span<float> result);
+  /// The same for many observations, rows of memory of the policy's device, queued in its stream: on CUDA the whole
+  /// network is one launch where its values fit on chip; on the CPU up to 64 rows are as act() is. observations [rows,
+  /// observation_size], results [rows, output_size]. Errors: input_error for other sizes.
+  void outputs(ConstMatrix observations, Matrix results);
+
+  /// What act() and choose() begin and end with, for others that compute the outputs. Errors: as theirs.
+  void check_act(std::span<const float> observation, std::span<const float> action) const;
+  void check_choose(std::span<const float> observation) const;
+  void clip(std::span<float> action) const;
 
   /// For those who train or run it in batches.
   Stream& stream() { return stream_; }
@@ -69,17 +82,21 @@ class Policy {
   void set_action_normalization(std::span<const float> mean, std::span<const float> deviation);
 
  private:
-  const Execution& single();
+  void prepare_single();
   void run_single(std::span<const float> observation);
   void check_sizes(std::span<const float> observation, std::size_t results, const char* call) const;
 
   PolicyDescription description_;
   Stream stream_;
   Value input_, head_, output_;
-  std::unique_ptr<Network> network_;   // behind a pointer: executions keep its address
-  std::unique_ptr<Execution> single_;  // one row
-  std::vector<float> single_output_;   // host copy where the device is not the CPU
-  const float* single_result_ = nullptr;
+  std::unique_ptr<Network> network_;  // behind a pointer: executions keep its address
+  std::optional<MlpNetwork> mlp_;     // for kernels::infer_mlp, where it takes the network
+  // For one row: the plan on the CPU, an execution where there is none, on CUDA buffers for kernels::infer_mlp.
+  std::optional<InferencePlan> plan_;
+  std::unique_ptr<Execution> single_;
+  Buffer<float> single_input_, single_results_;
+  std::vector<float> single_output_;
+  std::unique_ptr<Execution> batch_;  // of the rows last asked for, where infer_mlp does not take the network
 };
 
 }  // namespace mynah

@@ -29,18 +29,19 @@ PolicyActor::PolicyActor(Policy& policy, const Task& task) : policy_(&policy) {
 }
 
 void PolicyActor::act(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
-  if (execution_ == nullptr || execution_->rows() != input.observations.rows) {
-    execution_ = std::make_unique<Execution>(policy_->network(), std::vector<Value>{policy_->output()},
-                                             Execution::Options{input.observations.rows});
-  }
-  kernels::copy(stream, input.observations, execution_->value(policy_->input()));
-  execution_->forward(stream);
-  const Matrix output = execution_->value(policy_->output());
+  const Matrix outputs = place_for(input.observations.rows);
+  policy_->outputs(input.observations, outputs);
   if (policy_->description().discrete) {
-    kernels::argmax_rows(stream, output, actions.labels);
+    kernels::argmax_rows(stream, outputs, actions.labels);
   } else {
-    kernels::copy(stream, output, actions.values);
+    kernels::copy(stream, outputs, actions.values);
   }
+}
+
+Matrix PolicyActor::place_for(Index rows) {
+  const Index size = rows * policy_->output_size();
+  if (outputs_.size() < size) outputs_ = Buffer<float>(policy_->stream().device(), size);
+  return {outputs_.data(), rows, policy_->output_size()};
 }
 
 }  // namespace mynah

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <memory>
-
 #include "algorithms/actor.h"
 #include "algorithms/policy.h"
 
@@ -16,8 +14,10 @@ class PolicyActor : public Actor {
   void act(Stream& stream, const ActorInput& input, const ActionBatch& actions) override;
 
  private:
+  Matrix place_for(Index rows);
+
   Policy* policy_;
-  std::unique_ptr<Execution> execution_;  // of the number of rows last asked for
+  Buffer<float> outputs_;
 };
 
 }  // namespace mynah

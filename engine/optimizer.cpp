@@ -78,6 +78,7 @@ void Optimizer::step(Stream& stream) const {
     kernels::clip_factor(stream, norm_.view(), options_.clip_norm, clip_factor_.data());
     scale = clip_factor_.data();
   }
+  parameters_->changed();
   apply(stream, rate, scale);
   if (ema_.size() > 0) {
     kernels::ema_update(stream, options_.ema_decay, steps_.data(), parameters_->trained(), ema_.view());
@@ -112,6 +113,7 @@ std::string Optimizer::find_rule(kernels::StepRule& rule, Vector& first_moment, 
 }
 
 void Optimizer::steps_were_taken(Stream& stream) const {
+  parameters_->changed();
   if (scheduled_rate_.size() == 0) return;
   kernels::schedule_learning_rate(stream, options_.schedule, steps_.data(), base_rate_.data(), scheduled_rate_.data());
 }
@@ -135,6 +137,7 @@ void Optimizer::swap_ema(Stream& stream) {
   if (steps(stream) == 0) {
     throw input_error("optimizer " + name(), "there is no average of the weights before the first step");
   }
+  parameters_->changed();
   kernels::exchange(stream, parameters_->trained(), ema_.view());
 }
 

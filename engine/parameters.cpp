@@ -116,6 +116,7 @@ Parameters::Parameters(Stream& stream, const Graph& graph, const std::vector<std
 }
 
 void Parameters::initialize(Stream& stream, std::uint64_t seed) {
+  changed();
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     initialize_tensor(stream, random_key(seed, RandomStream::initialization, static_cast<std::uint32_t>(i)),
                       tensors_[i].spec, view_of(values_.data(), tensors_[i]));
@@ -171,6 +172,7 @@ void Parameters::set(Stream& stream, const std::string& name, std::span<const fl
     throw input_error("tensor '" + name + "'",
                       "has " + std::to_string(tensor.spec.size()) + " values, got " + std::to_string(values.size()));
   }
+  changed();
   kernels::copy_to_device(stream, values_.data() + tensor.offset, values.data(), values.size_bytes());
 }
 

@@ -41,6 +41,11 @@ class Parameters {
   Vector gradient() const { return gradient_.view(); }
   Vector all() const { return values_.view(); }
 
+  /// Counts the changes: whoever has copies of the values sees by it that they are old. Everything in mynah that
+  /// changes values says so; whoever writes through the views has to call changed().
+  std::uint64_t version() const { return version_; }
+  void changed() const { ++version_; }
+
   /// The tensors of one node of the graph, in the order of its layer's tensors(); gradients are null for constants.
   std::vector<TensorView> views(Value node) const { return views_into(values_.data(), node, false); }
   std::vector<TensorView> gradient_views(Value node) const { return views_into(gradient_.data(), node, true); }
@@ -67,6 +72,7 @@ class Parameters {
   Index trained_count_ = 0;
   Buffer<float> values_;
   Buffer<float> gradient_;
+  mutable std::uint64_t version_ = 1;  // views, through which values change, are had from constant parameters
 };
 
 }  // namespace mynah

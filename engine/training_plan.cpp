@@ -236,6 +236,7 @@ void TrainingPlan::queue_plain_step(Stream& stream, const Batch& batch) const {
 }
 
 void TrainingPlan::run_steps(Stream& stream, Index count) {
+  network_->parameters.changed();  // a replayed step does not say so
   const Index rows_left = rows() - row_;
   const Index steps = std::min(count, (rows_left + batch_size_ - 1) / batch_size_);
   if (steps == 0) return;

@@ -121,7 +121,7 @@ cudaError_t cudaEventQuery(cudaEvent_t handle) {
   if (!event->recorded || event->done) return cudaSuccess;
   if (const auto stream = event->stream.lock()) {
     const OpenMemory open;
-    if (!stream->queue.empty()) run_first(*stream);
+    if (!stream->idle()) run_first(*stream, false);
   }
   return cudaErrorNotReady;
 }

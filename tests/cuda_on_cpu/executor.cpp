@@ -29,9 +29,17 @@ std::string text_of(uint3 index) {
 
 }  // namespace
 
-Executor& executor() {
+namespace {
+
+Executor*& current_executor() {
   static auto* instance = new Executor;  // never destroyed: fibers outlive static objects
-  return *instance;
+  return instance;
+}
+
+}  // namespace
+
+Executor& executor() {
+  return *current_executor();
 }
 
 void Executor::Free::operator()(void* memory) const {
@@ -40,6 +48,65 @@ void Executor::Free::operator()(void* memory) const {
 
 std::string running_kernel() {
   return executor().describe_running();
+}
+
+bool Executor::start(const KernelLaunch& launch) {
+  kept_launch_ = launch;
+  ended_ = false;
+  return enter(launch_fiber_.context);
+}
+
+bool Executor::go_on() {
+  writable_block_dim() = launch_->block;
+  writable_grid_dim() = launch_->grid;
+  writable_block_index() = left_block_;
+  select(current_);
+  std::copy(left_static_shared_.begin(), left_static_shared_.end(), static_shared_);
+  return enter(left_from_->context);
+}
+
+void Executor::drop() {
+  failed_ = true;
+  waiting_for_host_.clear();
+  enter(main_);
+}
+
+bool Executor::enter(Context& context) {
+  Executor* const before = std::exchange(current_executor(), this);
+  switch_context(host_, context);
+  current_executor() = before;
+  return ended_;
+}
+
+void Executor::launch_body(Fiber& fiber) {
+  Executor& self = executor();
+  for (;;) {
+    self.run(self.kept_launch_);
+    self.ended_ = true;
+    switch_context(fiber.context, self.host_);
+  }
+}
+
+/// False where no thread waits for the host; else leaves the launch, and returns when it goes on.
+bool Executor::leave_launch(Fiber& from) {
+  if (waiting_for_host_.empty()) return false;
+  left_from_ = &from;
+  left_block_ = writable_block_index();
+  left_static_shared_.assign(static_shared_, static_shared_ + static_shared_bytes_);
+  switch_context(from.context, host_);
+  for (const int thread : waiting_for_host_) set_ready(thread);
+  waiting_for_host_.clear();
+  return true;
+}
+
+void Executor::await_host(Site site) {
+  Thread& me = thread_[static_cast<std::size_t>(current_)];
+  me.waits_in = "await_host";
+  me.waits_at = site;
+  set_waiting(current_);
+  waiting_for_host_.push_back(current_);
+  suspend();
+  me.waits_in = nullptr;
 }
 
 void Executor::run(const KernelLaunch& launch) {
@@ -185,7 +252,8 @@ Fiber& Executor::fiber_for(int thread) {
 }
 
 void Executor::suspend() {
-  const int next = pick();
+  int next = pick();
+  if (next < 0 && leave_launch(*thread_[static_cast<std::size_t>(current_)].fiber)) next = pick();
   if (next < 0) {
     note_stuck("no thread can go on");
     abandon();
@@ -210,7 +278,8 @@ void Executor::thread_finished(Fiber& fiber) {
     abandon();
   }
 
-  const int next = pick();
+  int next = pick();
+  if (next < 0 && living_ > 0 && leave_launch(fiber)) next = pick();
   if (next >= 0 && thread_[static_cast<std::size_t>(next)].fiber == nullptr) {
     thread_[static_cast<std::size_t>(next)].fiber = &fiber;
     fiber.thread = next;

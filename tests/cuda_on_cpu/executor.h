@@ -33,8 +33,11 @@ struct Exchange {
 /// Fibers switch only where CUDA threads wait for one another; which one goes on is the schedule's choice.
 class Executor {
  public:
-  /// Runs the whole launch; on failure the device's sticky error is set.
-  void run(const KernelLaunch& launch);
+  /// Runs a launch until it has ended (true) or all its threads wait for the host (false); on failure the device's
+  /// sticky error is set. go_on() after false; drop() ends it in the middle.
+  bool start(const KernelLaunch& launch);
+  bool go_on();
+  void drop();
 
   bool is_running() const { return launch_ != nullptr && current_ >= 0; }
   std::string describe_running() const;
@@ -45,6 +48,7 @@ class Executor {
   unsigned lane() const { return static_cast<unsigned>(current_) % 32; }
   unsigned living_lanes() const;
   void yield();
+  void await_host(Site site);
   void* dynamic_shared() const { return dynamic_shared_.get(); }
   void note_failure(cudaError_t error, const std::string& text);
 
@@ -68,6 +72,10 @@ class Executor {
   };
 
   static void fiber_body(Fiber& fiber);
+  static void launch_body(Fiber& fiber);
+  void run(const KernelLaunch& launch);
+  bool enter(Context& context);
+  bool leave_launch(Fiber& from);
   void run_block(std::uint64_t number);
   void fill_shared_memory();
 
@@ -103,6 +111,17 @@ class Executor {
   Site barrier_site_;
   int barrier_first_ = 0;
 
+  // The whole launch runs on a stack of its own, so that it can be left in the middle of a block.
+  Context host_;
+  Fiber launch_fiber_{&Executor::launch_body};
+  bool ended_ = true;
+  // While it is left:
+  KernelLaunch kept_launch_;  // what launch_ points to
+  Fiber* left_from_ = nullptr;
+  uint3 left_block_{};
+  std::vector<char> left_static_shared_;
+  std::vector<int> waiting_for_host_;
+
   Context main_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
@@ -117,6 +136,7 @@ class Executor {
   std::size_t static_shared_bytes_ = 0;
 };
 
+/// The one whose kernel runs, or ran last.
 Executor& executor();
 
 }  // namespace cuda_on_cpu::detail

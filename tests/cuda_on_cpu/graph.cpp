@@ -12,11 +12,19 @@ namespace {
 
 using Nodes = std::vector<std::shared_ptr<CUgraphNode_st>>;
 
+void run(const Operation& operation) {
+  operation.run();
+  if (auto suspended = take_suspended()) {
+    fail_device(cudaErrorNotSupported, "a recorded kernel waits for the host, which only one in a stream can here");
+    suspended->drop();
+  }
+}
+
 /// Runs the nodes in an order that their dependencies allow and the schedule chooses.
 void replay(const Nodes& nodes) {
   if (choices().kind() == Schedule::Kind::forward) {
     for (const auto& node : nodes)
-      if (sticky_error() == cudaSuccess && node->operation.run) node->operation.run();
+      if (sticky_error() == cudaSuccess && node->operation.run) run(node->operation);
     return;
   }
   std::set<const CUgraphNode_st*> done;
@@ -31,7 +39,7 @@ void replay(const Nodes& nodes) {
     const std::size_t chosen = free[choices().choose(free.size())];
     const CUgraphNode_st* node = left[chosen];
     left.erase(left.begin() + static_cast<std::ptrdiff_t>(chosen));
-    if (node->operation.run) node->operation.run();
+    if (node->operation.run) run(node->operation);
     done.insert(node);
   }
 }

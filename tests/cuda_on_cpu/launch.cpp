@@ -7,9 +7,8 @@
 #include "device_memory.h"
 #include "device_state.h"
 #include "earlier_work.h"
-#include "executor.h"
-#include "kernel_module.h"
 #include "stream.h"
+#include "suspended_launch.h"
 
 namespace cuda_on_cpu::detail {
 namespace {
@@ -48,14 +47,6 @@ cudaError_t check_attributes(const cudaLaunchConfig_t& config) {
   return cudaSuccess;
 }
 
-void run_kernel(const KernelLaunch& launch) {
-  executor().run(launch);
-  if (address_sanitizer) return;
-  const std::string broken = broken_guards();
-  if (!broken.empty())
-    fail_device(cudaErrorIllegalAddress, broken + "\n  found after kernel " + kernel_name(launch.function));
-}
-
 }  // namespace
 
 cudaError_t launch(const void* function, const cudaLaunchConfig_t& config, std::shared_ptr<const KernelCall> call) {
@@ -69,7 +60,7 @@ cudaError_t launch(const void* function, const cudaLaunchConfig_t& config, std::
   const bool overlaps = may_overlap_earlier_work(config);
   return returned(enqueue(config.stream, cudaGraphNodeTypeKernel, [kernel = std::move(kernel), overlaps] {
     forget_waits();
-    run_kernel(kernel);
+    run_launch(kernel);
     if (overlaps) check_waits(kernel);
   }));
 }

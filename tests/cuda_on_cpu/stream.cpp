@@ -16,7 +16,11 @@ Streams& streams() {
   return *instance;
 }
 
-void run_first(StreamState& stream) {
+void run_first(StreamState& stream, bool host_waits) {
+  if (stream.suspended) {
+    if (stream.suspended->go_on(host_waits)) stream.suspended.reset();
+    return;
+  }
   Operation operation = std::move(stream.queue.front());
   stream.queue.pop_front();
   if (&stream == streams().legacy.get()) {
@@ -28,10 +32,16 @@ void run_first(StreamState& stream) {
   }
   if (operation.wait_first) operation.wait_first();
   if (sticky_error() == cudaSuccess && operation.run) operation.run();
+  stream.suspended = take_suspended();
+  if (stream.suspended) stream.suspended->sequence = operation.sequence;
 }
 
 void run_before(StreamState& stream, std::uint64_t limit) {
-  while (!stream.queue.empty() && stream.queue.front().sequence < limit) run_first(stream);
+  for (;;) {
+    if (stream.idle()) return;
+    if ((stream.suspended ? stream.suspended->sequence : stream.queue.front().sequence) >= limit) return;
+    run_first(stream);
+  }
 }
 
 std::shared_ptr<StreamState> find_stream(cudaStream_t stream) {
@@ -41,7 +51,7 @@ std::shared_ptr<StreamState> find_stream(cudaStream_t stream) {
 }
 
 void drain(StreamState& stream) {
-  if (stream.queue.empty()) return;
+  if (stream.idle()) return;
   const OpenMemory open;
   run_before(stream, everything);
 }
@@ -51,7 +61,10 @@ void drain_all() {
   for (;;) {
     std::vector<StreamState*> busy;
     for (const auto& stream : streams().all)
-      if (!stream->queue.empty()) busy.push_back(stream.get());
+      if (!stream->queue.empty() && !stream->suspended) busy.push_back(stream.get());
+    // What waits for the host is no reason for others to wait.
+    for (const auto& stream : streams().all)
+      if (busy.empty() && stream->suspended) busy.push_back(stream.get());
     if (busy.empty()) return;
     run_first(*busy[choices().choose(busy.size())]);
   }
@@ -60,6 +73,11 @@ void drain_all() {
 void drop_all_work() {
   for (const auto& stream : streams().all) {
     stream->queue.clear();
+    if (stream->suspended) {
+      const OpenMemory open;
+      stream->suspended->drop();
+      stream->suspended.reset();
+    }
     if (stream->capture && stream->capture->origin == stream.get()) delete stream->capture->graph;
     stream->capture.reset();
     stream->last.clear();
@@ -161,10 +179,11 @@ cudaError_t cudaStreamQuery(cudaStream_t handle) {
     return returned(cudaErrorStreamCaptureUnsupported);
   }
   if (sticky_error() != cudaSuccess) return returned(sticky_error());
-  if (stream->queue.empty()) return cudaSuccess;
+  if (stream->idle()) return cudaSuccess;
   // Asking makes progress, so that a loop that polls comes to an end.
   const OpenMemory open;
-  run_first(*stream);
+  run_first(*stream, false);
+  if (sticky_error() != cudaSuccess) return returned(sticky_error());
   return cudaErrorNotReady;
 }
 

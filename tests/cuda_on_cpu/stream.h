@@ -6,10 +6,12 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include "include/driver_types.h"
+#include "suspended_launch.h"
 
 namespace cuda_on_cpu::detail {
 
@@ -35,6 +37,9 @@ struct StreamState {
   bool blocking = true;
   unsigned flags = 0;
   std::deque<Operation> queue;
+  std::optional<SuspendedLaunch> suspended;  ///< The operation that runs; those in the queue come after it.
+
+  bool idle() const { return queue.empty() && !suspended; }
   std::shared_ptr<struct Capture> capture;
   std::vector<CUgraphNode_st*> last;  // the nodes that the next captured operation comes after
 };
@@ -71,8 +76,9 @@ cudaError_t refuse_during_capture();
 /// The same for calls on the legacy stream.
 cudaError_t refuse_implicit_wait();
 
-/// Runs the first operation of a stream after what it has to wait for, all of which was queued before it.
-void run_first(StreamState& stream);
+/// Runs the first operation of a stream after what it has to wait for, all of which was queued before it; or lets the
+/// suspended one go on. host_waits: see SuspendedLaunch.
+void run_first(StreamState& stream, bool host_waits = true);
 
 /// Runs what was queued in a stream before the operation numbered `limit`.
 void run_before(StreamState& stream, std::uint64_t limit);

@@ -123,6 +123,9 @@ void* dynamic_shared_memory() {
 void yield() {
   executor().yield();
 }
+void await_host(Site site) {
+  executor().await_host(site);
+}
 
 void fail_kernel(const char* text, Site site) {
   executor().note_failure(cudaErrorLaunchFailure,

@@ -4,6 +4,7 @@
 #include "kernels/eigen/vectorized/channel_bias.h"
 #include "kernels/eigen/vectorized/convolution_choice.h"
 #include "kernels/eigen/vectorized/gru.h"
+#include "kernels/eigen/vectorized/inference.h"
 #include "kernels/eigen/vectorized/layer_norm.h"
 #include "kernels/eigen/vectorized/linear.h"
 #include "kernels/eigen/vectorized/softmax.h"
@@ -20,6 +21,9 @@ constexpr Operations all_operations(const char* name) {
           linear_forward,
           linear_input_gradient,
           linear_weight_gradient,
+          inference_packed_size,
+          pack_inference,
+          infer_linear,
           adam_step,
           fill,
           copy,

@@ -94,6 +94,14 @@ struct Operations {
   void (*linear_weight_gradient)(const LinearSizes&, ConstRows x, ConstRows dy, Rows dw, float* db, float* scratch,
                                  const Team&);
 
+  /// A layer for a few rows (kernels/prepared_mlp.h): floats of its weights and bias as they lie for it; laying them
+  /// out, w [outputs, inputs], b null for none; and y = x wᵀ + b. Rows of x are followed by zeros, and those of y are
+  /// written, up to a multiple of 16.
+  std::int64_t (*inference_packed_size)(std::int64_t inputs, std::int64_t outputs);
+  void (*pack_inference)(std::int64_t inputs, std::int64_t outputs, ConstRows w, const float* b, float* packed);
+  void (*infer_linear)(std::int64_t inputs, std::int64_t outputs, const float* packed, std::int64_t rows, ConstRows x,
+                       bool relu, Rows y);
+
   void (*adam_step)(const AdamCoefficients&, std::int64_t n, float* parameters, const float* gradient,
                     float* first_moment, float* second_moment);
 

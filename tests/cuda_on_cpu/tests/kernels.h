@@ -2,6 +2,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstdint>
+
 // Launches of the kernels that the tests of the emulated device run. Pointers are device memory.
 
 namespace correct {
@@ -40,6 +42,14 @@ cudaError_t multiply_bfloat16(cudaStream_t stream, const float* a, const float* 
 const void* reverse_kernel_address();
 
 }  // namespace correct
+
+namespace waiting {
+
+// Kernels that stay: `words` is mapped memory of the host. See host_mailbox_kernels.cu.
+cudaError_t counting(cudaStream_t stream, std::uint64_t* words);
+cudaError_t separate(cudaStream_t stream, const std::uint64_t* words, float* y);
+
+}  // namespace waiting
 
 namespace planted {
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -68,6 +69,10 @@ std::string leak_report();
 /// Looks at the guard zones of every allocation and at freed memory. True when they are intact; otherwise last_report()
 /// says what was overwritten. Every launch does the first half of this by itself, so a test needs it only after frees.
 bool memory_is_intact();
+
+/// How long the host waits for a kernel that waits for the host before the launch fails, as it would hang on hardware:
+/// 10 seconds at first.
+void set_patience(std::chrono::milliseconds wanted);
 
 /// True for an address inside a live device allocation.
 bool is_device_memory(const void* address);

@@ -53,6 +53,10 @@ void* dynamic_shared_memory();
 /// Lets another thread of the block run, if one can.
 void yield();
 
+/// Lets other threads of the block run; when all wait here or for those that do, the launch is suspended until the host
+/// asks the device for something. Called where a thread has looked in vain for what the host should have written.
+void await_host(Site site);
+
 template <class T>
 std::uint64_t to_bits(T value) {
   static_assert(sizeof(T) <= 8, "lanes exchange at most 8 bytes at a time");
