@@ -86,9 +86,7 @@ class Contest {
   }
 
   Contestant from_worker(const std::string& name, Peers& peers) {
-    const auto found = peers.workers.find(name);
-    if (found == peers.workers.end()) throw input_error(name, "missing: see \"peers\"");
-    Peer& peer = *found->second;
+    Peer& peer = *peers.at(name);
     Contestant one;
     one.description = peer.prepare(workload_);
     one.measure = [this, &peer] { return peer.measure(settings_.protocol); };

@@ -15,11 +15,8 @@ struct ContestSettings {
   Protocol protocol;
 };
 
-/// Workers that were started, by name, and why others were not.
-struct Peers {
-  std::map<std::string, std::unique_ptr<Peer>> workers;
-  std::map<std::string, std::string> missing;
-};
+/// Workers that were started, by name.
+using Peers = std::map<std::string, std::unique_ptr<Peer>>;
 
 /// Times one workload on one device: mynah's paths and the peers in turn, round by round; every second round in the
 /// reverse order. On the CPU the roof of the core is measured at the beginning of each round.

@@ -171,10 +171,9 @@ Json start_peers(const std::vector<std::string>& names, const PeerSettings& sett
     try {
       auto peer = std::make_unique<Peer>(name, settings);
       about[name] = {{"version", peer->version()}};
-      peers.workers[name] = std::move(peer);
+      peers[name] = std::move(peer);
     } catch (const Error& error) {
       about[name] = {{"missing", error.problem()}};
-      peers.missing[name] = error.problem();
       std::fprintf(stderr, "mynah-bench: without %s: %s\n", name.c_str(),
                    (error.problem() + (error.remedy().empty() ? "" : "; " + error.remedy())).c_str());
     }

@@ -33,8 +33,8 @@ struct Workload {
   std::string optimizer = "adam";
   kernels::Precision precision = kernels::Precision::float32;
   Index size = 0;
-  Index cpu_size = 0;  ///< Where it is not 0: the size by default on a CPU, which would take minutes.
-  std::string layer;   ///< "conv2d:in=1,height=28,width=28,out=64,kernel=4"
+  Index cpu_size = 0;                   ///< Where it is not 0: the size by default on a CPU, which would take minutes.
+  std::string layer;                    ///< "conv2d:in=1,height=28,width=28,out=64,kernel=4"
   std::optional<double> target_on_cpu;  ///< Least ratio of bests to PyTorch eager, one thread.
 
   /// For a person: "17-256-6, batch 32"; what is as by default is left out.
