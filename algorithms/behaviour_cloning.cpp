@@ -48,6 +48,7 @@ void BehaviourCloningOptions::validate() const {
                  "give a positive number, such as 1e-3");
   require_option(std::isfinite(weight_decay) && weight_decay >= 0, "weight-decay", std::to_string(weight_decay),
                  "give 0 or a positive number, such as 1e-4");
+  require_option(threads >= 1 && threads <= 1024, "threads", std::to_string(threads), "give 1 to 1024");
   require_option(patience >= 0, "patience", std::to_string(patience), "give 0 (no early stop) or a number of epochs");
 }
 
@@ -66,6 +67,7 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
     throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
   }
   Stream& stream = policy_.stream();
+  stream.use_threads(static_cast<int>(options.threads));
   normalize(options);
   Adam::Options adam{options.learning_rate, {}};
   adam.constants.weight_decay = static_cast<float>(options.weight_decay);

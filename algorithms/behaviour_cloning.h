@@ -27,6 +27,8 @@ struct BehaviourCloningOptions {
   std::uint64_t seed = 0;          ///< Of the weights and of the order of rows.
   /// Of the products in training. Weights are kept in float32, and policies run in it, in validation too.
   kernels::Precision precision = kernels::Precision::float32;
+  /// On the CPU: that share the large operations of a step. The bits do not depend on it.
+  Index threads = 1;
 
   /// Errors: input_error naming the option as it stands on the command line.
   void validate() const;

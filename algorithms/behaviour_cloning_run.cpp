@@ -156,6 +156,7 @@ OptionTable BehaviourCloningSettings::table() {
   table.add("actions", &actions, "How to read actions in CSV and JSON Lines: auto, discrete or continuous");
   table.add("task", &task, "Name of the task, kept in the policy for `evaluate`");
   table.add("device", &device, "Where to train: cpu, cuda, cuda:N, or auto for a GPU if there is one");
+  table.add("threads", &cloning.threads, "On the CPU: threads that share large operations; the results do not change");
   table.add("hidden", &cloning.hidden, "Widths of the hidden layers");
   table.add("activation", &activation, "Activation of the hidden layers: " + activation_names());
   table.add("epochs", &cloning.epochs, "Passes over the training rows, at most");

@@ -5,6 +5,7 @@
 
 #include "kernels/memory.h"
 #include "kernels/operation.h"
+#include "kernels/worker_team.h"
 
 namespace mynah {
 
@@ -32,7 +33,8 @@ Stream::Stream(Stream&& other) noexcept
     : device_(other.device_),
       native_(std::exchange(other.native_, nullptr)),
       scratch_bytes_(std::exchange(other.scratch_bytes_, 0)),
-      scratch_blocks_(std::exchange(other.scratch_blocks_, {})) {}
+      scratch_blocks_(std::exchange(other.scratch_blocks_, {})),
+      team_(std::move(other.team_)) {}
 
 Stream& Stream::operator=(Stream&& other) noexcept {
   if (this != &other) {
@@ -41,11 +43,13 @@ Stream& Stream::operator=(Stream&& other) noexcept {
     native_ = std::exchange(other.native_, nullptr);
     scratch_bytes_ = std::exchange(other.scratch_bytes_, 0);
     scratch_blocks_ = std::exchange(other.scratch_blocks_, {});
+    team_ = std::move(other.team_);
   }
   return *this;
 }
 
 void Stream::close() noexcept {
+  team_.reset();
   for (void* block : scratch_blocks_) kernels::release(device_, block);
   scratch_blocks_.clear();
   scratch_bytes_ = 0;
@@ -69,6 +73,17 @@ void* Stream::scratch(std::size_t bytes) {
     scratch_bytes_ = grown;
   }
   return scratch_blocks_.empty() ? nullptr : scratch_blocks_.back();
+}
+
+void Stream::use_threads(int count, Binding binding) {
+  if (count < 1) throw input_error("threads", std::to_string(count) + " is below 1");
+  if (backend() != Backend::cpu) return;
+  team_.reset();
+  if (count > 1) team_ = std::make_unique<kernels::WorkerTeam>(count, binding == Binding::bound);
+}
+
+int Stream::threads() const noexcept {
+  return team_ == nullptr ? 1 : team_->size();
 }
 
 }  // namespace mynah

@@ -1,11 +1,16 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "kernels/device.h"
 
 namespace mynah {
+
+namespace kernels {
+class WorkerTeam;
+}
 
 /// An ordered queue of operations on one device; the first argument of every operation.
 ///
@@ -34,6 +39,20 @@ class Stream {
   /// stream.
   void* scratch(std::size_t bytes);
 
+  /// How a CPU stream's threads find their processors.
+  enum class Binding {
+    free,  ///< As the system places them.
+    bound  ///< Each, the caller's thread too, stays on a processor of its own, where there are as many.
+  };
+  /// On the CPU: operations from here on that are large enough are done by `count` threads together, the caller's among
+  /// them; small ones by the caller's alone, since they would wait longer for each other than they would save. Results
+  /// do not depend on it, to the bit. On CUDA it has no effect. Errors: input_error for a count below 1, or more than
+  /// the system gives.
+  void use_threads(int count, Binding binding = Binding::free);
+  int threads() const noexcept;
+  /// Who shares the work; null with one thread.
+  kernels::WorkerTeam* team() const noexcept { return team_.get(); }
+
  private:
   void close() noexcept;
 
@@ -41,6 +60,7 @@ class Stream {
   void* native_ = nullptr;
   std::size_t scratch_bytes_ = 0;
   std::vector<void*> scratch_blocks_;  // the last one is in use
+  std::unique_ptr<kernels::WorkerTeam> team_;
 };
 
 }  // namespace mynah

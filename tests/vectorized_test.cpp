@@ -44,14 +44,14 @@ TEST_P(Vectorized, LinearForward) {
                                         {kernels::Precision::float32, add});
         operations().linear_forward(sizes, rows_of(x.constant()), rows_of(w.constant()),
                                     bias ? b.constant_vector().data : nullptr, add, relu, rows_of(y.view()),
-                                    scratch(operations().linear_forward_scratch(sizes, add)));
+                                    scratch(operations().linear_forward_scratch(sizes, add, 1)), {});
         EXPECT_LT(normalized_squared_error(y, expected), tolerance) << how << bias;
         EXPECT_TRUE(y.guards_intact() && scratch_guard_intact());
 
         Floats again = before;
         operations().linear_forward(sizes, rows_of(x.constant()), rows_of(w.constant()),
                                     bias ? b.constant_vector().data : nullptr, add, relu, rows_of(again.view()),
-                                    scratch(operations().linear_forward_scratch(sizes, add)));
+                                    scratch(operations().linear_forward_scratch(sizes, add, 1)), {});
         for (Index m = 0; m < rows; ++m) {
           for (Index o = 0; o < outputs; ++o) ASSERT_EQ(y.at(m, o), again.at(m, o));
         }
@@ -74,10 +74,23 @@ TEST_P(Vectorized, LinearBackward) {
       kernels::linear_backward<double>(stream_, exact_x.constant(), exact_w.constant(), exact_dy.constant(),
                                        everything ? expected_dx.view() : MatrixView<double>{}, expected_dw.view(),
                                        everything ? expected_db.vector() : VectorView<double>{});
-      operations().linear_backward(sizes, rows_of(x.constant()), rows_of(w.constant()), rows_of(dy.constant()),
-                                   everything ? rows_of(dx.view()) : Rows{nullptr, 0}, false, rows_of(dw.view()),
-                                   everything ? db.vector().data : nullptr,
-                                   scratch(operations().linear_backward_scratch(sizes)));
+      float* const memory = scratch(operations().linear_backward_scratch(sizes, 1));
+      if (everything) {
+        operations().linear_input_gradient(sizes, rows_of(w.constant()), rows_of(dy.constant()), {}, rows_of(dx.view()),
+                                           false, memory, {});
+      }
+      operations().linear_weight_gradient(sizes, rows_of(x.constant()), rows_of(dy.constant()), rows_of(dw.view()),
+                                          everything ? db.vector().data : nullptr, memory, {});
+      if (everything) {
+        // The same through the derivative of the ReLU that x came out of.
+        Floats gated = matrix(rows, inputs);
+        operations().linear_input_gradient(sizes, rows_of(w.constant()), rows_of(dy.constant()), rows_of(x.constant()),
+                                           rows_of(gated.view()), false, memory, {});
+        for (Index m = 0; m < rows; ++m) {
+          for (Index i = 0; i < inputs; ++i) ASSERT_EQ(gated.at(m, i), x.at(m, i) > 0.0f ? dx.at(m, i) : 0.0f);
+        }
+        EXPECT_TRUE(gated.guards_intact());
+      }
       if (everything) {
         EXPECT_LT(normalized_squared_error(dx, expected_dx), tolerance);
       }
@@ -222,7 +235,8 @@ TEST_P(Vectorized, NotANumberStays) {
     Floats input = random(rows, 3), w = random(columns, 3);
     const LinearSizes sizes{rows, 3, columns};
     operations().linear_forward(sizes, rows_of(input.constant()), rows_of(w.constant()), bias.vector().data, false,
-                                true, rows_of(y.view()), scratch(operations().linear_forward_scratch(sizes, false)));
+                                true, rows_of(y.view()), scratch(operations().linear_forward_scratch(sizes, false, 1)),
+                                {});
     for (Index c = 0; c < columns; ++c) EXPECT_TRUE(std::isnan(y.at(0, c)));
   });
 }

@@ -50,7 +50,10 @@ class Contest {
 
   Json run() {
     for (int round = 0; round < settings_.repeats; ++round) {
-      if (device_.backend == Backend::cpu) roofs_.push_back(measure_cpu_roof(0.03, bytes_matter()));
+      if (device_.backend == Backend::cpu) {
+        roofs_.push_back(measure_cpu_roof(0.03, bytes_matter()));
+        roofs_.back().flops *= workload_.threads;
+      }
       for (std::size_t i = 0; i < contestants_.size(); ++i) {
         Contestant& one = contestants_[round % 2 == 0 ? i : contestants_.size() - 1 - i];
         one.repeats.push_back(one.measure());

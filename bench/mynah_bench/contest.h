@@ -19,7 +19,8 @@ struct ContestSettings {
 using Peers = std::map<std::string, std::unique_ptr<Peer>>;
 
 /// Times one workload on one device: mynah's paths and the peers in turn, round by round; every second round in the
-/// reverse order. On the CPU the roof of the core is measured at the beginning of each round.
+/// reverse order. On the CPU the roof of the core is measured at the beginning of each round; several threads have so
+/// many times its multiply-adds.
 ///
 /// Returns the result as it stands in a result file; what could not be run stands in it under "not_run" with the
 /// reason.

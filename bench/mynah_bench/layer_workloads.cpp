@@ -32,7 +32,8 @@ class RandomMatrix {
 };
 
 struct LayerPass {
-  LayerPass(const TimedLayer& timed, const Workload& workload, DeviceId device) : stream(device) {
+  LayerPass(const TimedLayer& timed, const Workload& workload, DeviceId device)
+      : stream(open_stream(workload, device)) {
     Graph graph;
     const Value input = graph.input(timed.input_columns);
     output = graph.add("layer", timed.layer, input);
@@ -64,10 +65,13 @@ struct LayerPass {
 };
 
 struct CrossEntropy {
-  CrossEntropy(Index batch, Index classes, DeviceId device)
-      : stream(device), logits(stream, batch, classes, 0), gradient(stream, batch, classes, 1), loss(device, 1) {
+  CrossEntropy(const Workload& workload, Index classes, DeviceId device)
+      : stream(open_stream(workload, device)),
+        logits(stream, workload.batch, classes, 0),
+        gradient(stream, workload.batch, classes, 1),
+        loss(device, 1) {
     std::vector<std::int32_t> chosen;
-    for (Index m = 0; m < batch; ++m) chosen.push_back(static_cast<std::int32_t>(m * 7 % classes));
+    for (Index m = 0; m < workload.batch; ++m) chosen.push_back(static_cast<std::int32_t>(m * 7 % classes));
     labels = Buffer<std::int32_t>(stream, std::span<const std::int32_t>(chosen));
     loss.upload(stream, 0.0);
     targets.labels = labels.view();
@@ -84,7 +88,8 @@ struct CrossEntropy {
 };
 
 struct DcganStep {
-  DcganStep(Index batch, DeviceId device) : stream(device), dcgan(stream, batch) {}
+  DcganStep(const Workload& workload, DeviceId device)
+      : stream(open_stream(workload, device)), dcgan(stream, workload.batch) {}
   void run() {
     dcgan.discriminator_step();
     dcgan.generator_step();
@@ -161,10 +166,10 @@ Timed prepare_layer(const Workload& workload, DeviceId device, Path path) {
   if (spec.kind() == "softmax_cross_entropy") {
     const Index classes = spec.number("classes");
     spec.expect_all_used();
-    timed = repeat_pass(std::make_shared<CrossEntropy>(workload.batch, classes, device), path);
+    timed = repeat_pass(std::make_shared<CrossEntropy>(workload, classes, device), path);
   } else if (spec.kind() == "dcgan_step") {
     spec.expect_all_used();
-    timed = repeat_pass(std::make_shared<DcganStep>(workload.batch, device), path);
+    timed = repeat_pass(std::make_shared<DcganStep>(workload, device), path);
   } else {
     timed = repeat_pass(std::make_shared<LayerPass>(make_timed_layer(spec), workload, device), path);
     timed.work.flops = 3.0 * 2.0 * static_cast<double>(workload.batch) * products_of(spec);

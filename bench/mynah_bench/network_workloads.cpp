@@ -115,7 +115,7 @@ struct Member {
 };
 
 struct Training {
-  Training(const Workload& workload, DeviceId device, Path path) : stream(device) {
+  Training(const Workload& workload, DeviceId device, Path path) : stream(open_stream(workload, device)) {
     const Demonstrations demonstrations =
         random_demonstrations(workload, batches_of(workload, device) * workload.batch);
     std::vector<std::int32_t> rows(static_cast<std::size_t>(demonstrations.rows()));
@@ -154,7 +154,7 @@ struct Training {
 
 /// The network's output for a batch, by single operations.
 struct Forward {
-  Forward(const Workload& workload, DeviceId device) : stream(device) {
+  Forward(const Workload& workload, DeviceId device) : stream(open_stream(workload, device)) {
     Graph graph;
     const Value input = graph.input(workload.layers.front());
     const Value output = add_mlp(graph, input, mlp_of(workload));
@@ -184,6 +184,9 @@ Timed prepare_policy(const Workload& workload, DeviceId device) {
   const auto state = std::make_shared<State>(
       State{Policy(device, description, 1), std::vector<float>(static_cast<std::size_t>(workload.layers.front()), 0.5f),
             std::vector<float>(static_cast<std::size_t>(workload.layers.back()))});
+  if (workload.threads > 1 && device.backend == Backend::cpu) {
+    state->policy.stream().use_threads(workload.threads, Stream::Binding::bound);
+  }
   Timed timed;
   timed.run = [state](Index count) {
     for (; count > 0; --count) {

@@ -28,7 +28,7 @@ Buffer<float> zeros(Stream& stream, Index size) {
 
 struct Product {
   Product(const Workload& workload, DeviceId device)
-      : stream(device),
+      : stream(open_stream(workload, device)),
         edge(workload.size),
         x_values(random_buffer(stream, edge * edge, 0)),
         w_values(random_buffer(stream, edge * edge, 1)),
@@ -50,12 +50,12 @@ void count_product(const Workload& workload, Timed& timed) {
 }
 
 struct AdamStep {
-  AdamStep(Index size, DeviceId device)
-      : stream(device),
-        parameters(random_buffer(stream, size, 0)),
-        gradient(random_buffer(stream, size, 1)),
-        first_moment(zeros(stream, size)),
-        second_moment(zeros(stream, size)),
+  AdamStep(const Workload& workload, DeviceId device)
+      : stream(open_stream(workload, device)),
+        parameters(random_buffer(stream, workload.size, 0)),
+        gradient(random_buffer(stream, workload.size, 1)),
+        first_moment(zeros(stream, workload.size)),
+        second_moment(zeros(stream, workload.size)),
         learning_rate(device, 1),
         step(device, 1) {
     kernels::fill(stream, learning_rate.view(), 1e-3f);
@@ -93,7 +93,7 @@ Timed prepare_product(const Workload& workload, DeviceId device, Path path) {
 
 Timed prepare_adam(const Workload& workload, DeviceId device, Path path) {
   refuse_resident(path, "an optimizer alone");
-  const auto state = std::make_shared<AdamStep>(workload.size, device);
+  const auto state = std::make_shared<AdamStep>(workload, device);
   Timed timed = repeat(state->stream, path, [state] {
     kernels::adam_step(state->stream, {}, state->learning_rate.data(), state->step.data(), state->parameters.view(),
                        state->gradient.view(), state->first_moment.view(), state->second_moment.view());

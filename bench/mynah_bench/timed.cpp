@@ -76,6 +76,14 @@ void refuse_resident(Path path, const std::string& what) {
   if (path == Path::resident) throw input_error("path resident", "is there for training, not for " + what);
 }
 
+Stream open_stream(const Workload& workload, DeviceId device) {
+  Stream stream(device);
+  if (workload.threads > 1 && device.backend == Backend::cpu) {
+    stream.use_threads(workload.threads, Stream::Binding::bound);
+  }
+  return stream;
+}
+
 Timed repeat(Stream& stream, Path path, std::function<void()> call) {
   Timed timed;
   timed.work.launches = 1.0;

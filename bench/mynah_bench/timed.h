@@ -57,6 +57,8 @@ Timed prepare_cudnn(const Workload& workload, DeviceId device);
 
 /// A call that is one step. Automatic is recorded on CUDA. What it refers to is its own to keep.
 Timed repeat(Stream& stream, Path path, std::function<void()> call);
+/// The stream that a workload runs on, with its threads, which are bound to processors where there are several.
+Stream open_stream(const Workload& workload, DeviceId device);
 /// Refuses what is there for training only.
 void refuse_resident(Path path, const std::string& what);
 

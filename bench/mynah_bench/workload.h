@@ -27,6 +27,7 @@ struct Workload {
   Task task = Task::training;
   std::vector<Index> layers;  ///< Sizes, the input's first.
   Index batch = 32;
+  int threads = 1;    ///< Of the CPU.
   Index members = 1;  ///< Networks that are trained side by side.
   std::string activation = "relu";
   Loss loss = Loss::mse;

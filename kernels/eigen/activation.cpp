@@ -1,7 +1,9 @@
 #include "kernels/activation.h"
 
 #include "kernels/activation_functions.h"
+#include "kernels/eigen/activation_map.h"
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/shared_work.h"
 #include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
@@ -87,20 +89,34 @@ void activation_tangent_backward(Stream&, Activation activation, ConstMatrixOf<S
   map_tangent_backward<Scalar>(activation, operand, x_tangent, y_gradient, tangent_gradient);
 }
 
-template <>
-void activation_forward<float>(Stream&, Activation activation, ConstMatrix x, Matrix y) {
+void map_activation(Activation activation, ConstMatrix x, Matrix y) {
   using namespace vectorized;
   const ActivationOperations* use = vectorized_operations(activation);
   if (use == nullptr) return map_forward<float>(activation, x, y);
   use->forward(activation.parameter(), x.rows, x.columns, rows_of(x), rows_of(y));
 }
 
-template <>
-void activation_backward<float>(Stream&, Activation activation, ConstMatrix operand, ConstMatrix dy, Matrix dx) {
+void map_activation_gradient(Activation activation, ConstMatrix operand, ConstMatrix dy, Matrix dx) {
   using namespace vectorized;
   const ActivationOperations* use = vectorized_operations(activation);
   if (use == nullptr) return map_backward<float>(activation, operand, dy, dx);
   use->backward(activation.parameter(), dy.rows, dy.columns, rows_of(operand), rows_of(dy), rows_of(dx));
+}
+
+template <>
+void activation_forward<float>(Stream& stream, Activation activation, ConstMatrix x, Matrix y) {
+  share(stream, x.rows * x.columns >= least_shared_elements, [&](const vectorized::Team& team) {
+    const SharedPart own(x.rows, team);
+    map_activation(activation, own.of(x), own.of(y));
+  });
+}
+
+template <>
+void activation_backward<float>(Stream& stream, Activation activation, ConstMatrix operand, ConstMatrix dy, Matrix dx) {
+  share(stream, dy.rows * dy.columns >= least_shared_elements, [&](const vectorized::Team& team) {
+    const SharedPart own(dy.rows, team);
+    map_activation_gradient(activation, own.of(operand), own.of(dy), own.of(dx));
+  });
 }
 
 template <>

@@ -1,6 +1,7 @@
 #include "kernels/elementwise.h"
 
 #include "kernels/eigen/map.h"
+#include "kernels/eigen/shared_work.h"
 #include "kernels/eigen/vectorized/views.h"
 
 namespace mynah::kernels::eigen {
@@ -34,18 +35,27 @@ void set_counters(Stream&, VectorView<Index> counters, Index value) {
 }
 
 template <>
-void fill<float>(Stream&, Vector x, float value) {
-  vectorized::operations().fill(x.size, x.data, value);
+void fill<float>(Stream& stream, Vector x, float value) {
+  share(stream, x.size >= least_shared_elements, [&](const vectorized::Team& team) {
+    const Vector own = SharedPart(x.size, team).of(x);
+    vectorized::operations().fill(own.size, own.data, value);
+  });
 }
 
 template <>
-void add<float>(Stream&, ConstMatrix x, Matrix y) {
-  vectorized::operations().add(x.rows, x.columns, vectorized::rows_of(x), vectorized::rows_of(y));
+void add<float>(Stream& stream, ConstMatrix x, Matrix y) {
+  share(stream, x.rows * x.columns >= least_shared_elements, [&](const vectorized::Team& team) {
+    const SharedPart own(x.rows, team);
+    vectorized::operations().add(own.count, x.columns, vectorized::rows_of(own.of(x)), vectorized::rows_of(own.of(y)));
+  });
 }
 
 template <>
-void copy<float>(Stream&, ConstMatrix x, Matrix y) {
-  vectorized::operations().copy(x.rows, x.columns, vectorized::rows_of(x), vectorized::rows_of(y));
+void copy<float>(Stream& stream, ConstMatrix x, Matrix y) {
+  share(stream, x.rows * x.columns >= least_shared_elements, [&](const vectorized::Team& team) {
+    const SharedPart own(x.rows, team);
+    vectorized::operations().copy(own.count, x.columns, vectorized::rows_of(own.of(x)), vectorized::rows_of(own.of(y)));
+  });
 }
 
 template void fill(Stream&, VectorView<double>, double);

@@ -1,7 +1,9 @@
 #include "kernels/linear.h"
 
+#include "kernels/eigen/activation_map.h"
 #include "kernels/eigen/map.h"
 #include "kernels/eigen/rounded_factors.h"
+#include "kernels/eigen/shared_work.h"
 
 namespace mynah::kernels::eigen {
 
@@ -32,6 +34,18 @@ void linear_backward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scal
   if (db.data != nullptr && !db.empty()) map(db) += map(dz).colwise().sum();
 }
 
+namespace {
+
+void meet(const vectorized::Team& team) {
+  if (team.members > 1) team.meet(team.place);
+}
+
+bool is_large(const vectorized::LinearSizes& sizes) {
+  return sizes.rows * sizes.inputs * sizes.outputs >= least_shared_products;
+}
+
+}  // namespace
+
 template <>
 void linear_forward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Activation activation, Matrix y,
                            Matrix z, ProductOptions options) {
@@ -40,12 +54,19 @@ void linear_forward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVe
   const Operations& use = operations();
   const Matrix out = z.data == nullptr ? y : z;
   const bool fused_relu = activation == Activation::relu && z.data == nullptr;
-  RoundedFactors factors(stream, options.precision, {x, w}, use.linear_forward_scratch(sizes, options.add));
+  const bool activates = !fused_relu && (activation != Activation::none || z.data != nullptr);
+  const bool large = is_large(sizes);
+  RoundedFactors factors(stream, options.precision, {x, w},
+                         use.linear_forward_scratch(sizes, options.add, large ? stream.threads() : 1));
   const ConstRows x_rows = factors.rows_of(x), w_rows = factors.rows_of(w);
-  use.linear_forward(sizes, x_rows, w_rows, b.empty() ? nullptr : b.data, options.add, fused_relu, rows_of(out),
-                     factors.rest());
-  if (fused_relu || (activation == Activation::none && z.data == nullptr)) return;
-  eigen::activation_forward<float>(stream, activation, out, y);  // while it is in the cache
+  share(stream, large, [&](const Team& team) {
+    use.linear_forward(sizes, x_rows, w_rows, b.empty() ? nullptr : b.data, options.add, fused_relu, rows_of(out),
+                       factors.rest(), team);
+    if (!activates) return;
+    meet(team);
+    const SharedPart own(out.rows, team);
+    map_activation(activation, own.of(ConstMatrix(out)), own.of(y));  // while it is in the cache
+  });
 }
 
 template <>
@@ -57,17 +78,32 @@ void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstM
   // db has no products: it sums dz as it is.
   float* const db_data = db.empty() ? nullptr : db.data;
   const bool strict = options.precision == Precision::float32;
-  RoundedFactors factors(stream, options.precision, {x, w, dz}, use.linear_backward_scratch(sizes));
-  if (strict || dx.data != nullptr || dw.data != nullptr) {
-    const ConstRows x_rows = factors.rows_of(x), w_rows = factors.rows_of(w), dz_rows = factors.rows_of(dz);
-    use.linear_backward(sizes, x_rows, w_rows, dz_rows, rows_of(dx), options.add, rows_of(dw),
-                        strict ? db_data : nullptr, factors.rest());
-  }
+  const bool large = is_large(sizes);
+  RoundedFactors factors(stream, options.precision, {x, w, dz},
+                         use.linear_backward_scratch(sizes, large ? stream.threads() : 1));
+  const bool products = dx.data != nullptr || dw.data != nullptr;
+  const ConstRows x_rows = products ? factors.rows_of(x) : rows_of(x);
+  const ConstRows w_rows = products ? factors.rows_of(w) : rows_of(w);
+  const ConstRows dz_rows = products ? factors.rows_of(dz) : rows_of(dz);
+  share(stream, large, [&](const Team& team) {
+    if (dx.data != nullptr) {
+      const Activation behind = input_activation.activation;
+      const ConstRows gate = behind == Activation::relu ? rows_of(input_activation.operand) : ConstRows{};
+      use.linear_input_gradient(sizes, w_rows, dz_rows, gate, rows_of(dx), options.add, factors.rest(), team);
+      meet(team);
+      if (behind != Activation::none && behind != Activation::relu) {
+        const SharedPart own(dx.rows, team);
+        map_activation_gradient(input_activation.activation, own.of(input_activation.operand), own.of(ConstMatrix(dx)),
+                                own.of(dx));
+      }
+    }
+    if (dw.data != nullptr || (strict && db_data != nullptr)) {
+      use.linear_weight_gradient(sizes, x_rows, dz_rows, rows_of(dw), strict ? db_data : nullptr, factors.rest(), team);
+    }
+  });
   if (!strict && db_data != nullptr) {
-    use.linear_backward(sizes, rows_of(x), rows_of(w), rows_of(dz), {}, false, {}, db_data, factors.rest());
+    use.linear_weight_gradient(sizes, rows_of(x), rows_of(dz), {}, db_data, factors.rest(), {});
   }
-  if (dx.data == nullptr || input_activation.activation == Activation::none) return;
-  eigen::activation_backward<float>(stream, input_activation.activation, input_activation.operand, dx, dx);
 }
 
 MYNAH_FOR_DOUBLE(linear_forward)

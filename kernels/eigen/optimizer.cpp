@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/eigen/shared_work.h"
 #include "kernels/eigen/vectorized/operations.h"
 #include "kernels/optimizer_functions.h"
 
@@ -46,7 +47,7 @@ template void adam_step(Stream&, const AdamOptions&, const float*, const Index*,
                         VectorView<const double>, VectorView<double>, VectorView<double>, const float*);
 
 template <>
-void adam_step<float>(Stream&, const AdamOptions& options, const float* learning_rate, const Index* step,
+void adam_step<float>(Stream& stream, const AdamOptions& options, const float* learning_rate, const Index* step,
                       Vector parameters, ConstVector gradient, Vector first_moment, Vector second_moment,
                       const float* gradient_scale) {
   const AdamFactors factors(options, learning_rate[0], static_cast<double>(step[0]));
@@ -63,7 +64,11 @@ void adam_step<float>(Stream&, const AdamOptions& options, const float* learning
   a.keep = rounded(factors.keep);
   const auto& operations = vectorized::operations();
   if (gradient_scale == nullptr) {
-    operations.adam_step(a, parameters.size, parameters.data, gradient.data, first_moment.data, second_moment.data);
+    share(stream, parameters.size >= least_shared_elements, [&](const vectorized::Team& team) {
+      const SharedPart own(parameters.size, team);
+      operations.adam_step(a, own.count, own.of(parameters).data, own.of(gradient).data, own.of(first_moment).data,
+                           own.of(second_moment).data);
+    });
     return;
   }
   // The vectorised step knows no factor: it gets scaled copies, small enough to stay in the first cache.

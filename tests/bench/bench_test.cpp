@@ -92,6 +92,7 @@ TEST_F(Bench, RefusesWhatThereIsNotAndNamesTheNearest) {
   expect_refused({"run", "train-17-256-6", "--optimizer", "adamm"}, "no optimizer 'adamm'", "did you mean 'adam'?");
   expect_refused({"run", "train-17-256-6", "--device", "gpu"}, "gpu");
   expect_refused({"run", "train-17-256-6", "--batch", "-3"}, "-3 is below 1");
+  expect_refused({"run", "train-17-256-6", "--threads", "0"}, "--threads: 0 is below 1");
   expect_refused({"run", "train-17-256-6", "--repeats", "0"}, "--repeats");
   expect_refused({"run", "train-17-256-6", "--core", "4000", "--peers", "none"}, "cannot run on core 4000");
   for (const char* shape : {"17", "17-", "17-0-6", "17-x-6", "17--6"}) {
@@ -213,6 +214,12 @@ TEST_F(Bench, AColdCacheIsNotFaster) {
   EXPECT_EQ(results[0].at("cache"), "hot");
   EXPECT_EQ(results[1].at("cache"), "cold");
   EXPECT_GT(results[1].at("contestants")[0].at("best_us"), results[0].at("contestants")[0].at("best_us"));
+}
+
+TEST_F(Bench, ThreadsAreSaid) {
+  const json document = measured({"--product", "64", "--threads", "2", "--peers", "none"});
+  EXPECT_EQ(document.at("settings").at("threads"), 2);
+  EXPECT_THAT(run_program({"table", path("result.json")}).output, HasSubstr(", 2 threads;"));
 }
 
 TEST_F(Bench, PeersTakeTurnsInTheSameRun) {

@@ -17,53 +17,167 @@ bool prefers_dots(const LinearSizes& s) {
   return dots < packing + s.rows * s.inputs * output_vectors * 6;
 }
 
-/// The last columns of dw, where they are few, are computed as rows of dwᵀ (see add_weight_gradient).
+/// The last columns of dw, where they are few, are computed as rows of dwᵀ; where all are few, all of them are, which
+/// saves packing dy by columns (see linear_weight_gradient).
 Size turned_columns(const LinearSizes& s) {
+  if (s.inputs <= 2 * tile_rows && s.outputs >= 4 * tile_columns) return s.inputs;
   const Size tail = s.inputs % lanes;
   const Size turned = tail * divided_up(s.outputs, lanes) * s.rows + 3 * tail * s.outputs;
-  return tail > 0 && turned < s.outputs * s.rows ? tail : 0;
+  // By a fifth at least: what is left may then end in a tile of one vector.
+  return tail > 0 && 5 * turned < 4 * s.outputs * s.rows ? tail : 0;
 }
+
+/// So many columns of dy are summed at a time for db.
+constexpr Size bias_block = 4 * lanes;
 
 /// Dot products overwrite.
 bool takes_dots(const LinearSizes& s, bool add) {
   return !add && (s.inputs == 0 || prefers_dots(s));
 }
 
-Size linear_forward_scratch(const LinearSizes& s, bool add) {
-  return s.inputs == 0 || takes_dots(s, add) ? 0 : product_scratch(s.rows, s.outputs, s.inputs);
+Size linear_forward_scratch(const LinearSizes& s, bool add, Size members) {
+  return s.inputs == 0 || takes_dots(s, add) ? 0 : product_scratch(s.rows, s.outputs, s.inputs, members);
 }
 
-Size linear_backward_scratch(const LinearSizes& s) {
-  const Size input = product_scratch(s.rows, s.inputs, s.outputs);
-  const Size weight = product_scratch(s.outputs, s.inputs, s.rows);
-  const Size tail = turned_columns(s);
-  const Size turned = tail * divided_up(s.outputs, lanes) * lanes + product_scratch(tail, s.outputs, s.rows);
-  const Size other = weight > turned ? weight : turned;
+/// dwᵀ of the turned columns lies before the scratch of the products.
+Size turned_floats(const LinearSizes& s) {
+  return turned_columns(s) * divided_up(s.outputs, lanes) * lanes;
+}
+
+Size linear_backward_scratch(const LinearSizes& s, Size members) {
+  const Size input = product_scratch(s.rows, s.inputs, s.outputs, members);
+  const Size weight = product_scratch(s.outputs, s.inputs, s.rows, members);
+  const Size turned = product_scratch(turned_columns(s), s.outputs, s.rows, members);
+  const Size other = turned_floats(s) + (weight > turned ? weight : turned);
   return input > other ? input : other;
 }
 
+/// Rows of y that are this member's, `lanes` at a time: single rows are summed in another order.
+void multiply_shared_dots(const LinearSizes& s, const DotArguments& all, const Team& team) {
+  if (s.rows < team.members * 2 * lanes || s.rows * s.inputs * s.outputs < least_shared_product) {
+    if (team.member == 0) multiply_by_dots(s.rows, s.outputs, all);
+    return;
+  }
+  Part own = part_of(s.rows / lanes, team);
+  own = {own.begin * lanes, team.member + 1 == team.members ? s.rows : own.end * lanes};
+  DotArguments t = all;
+  t.x += own.begin * t.x_stride;
+  t.y += own.begin * t.y_stride;
+  multiply_by_dots(own.end - own.begin, s.outputs, t);
+}
+
 void linear_forward(const LinearSizes& s, ConstRows x, ConstRows w, const float* b, bool add, bool relu, Rows y,
-                    float* scratch) {
+                    float* scratch, const Team& team) {
   if (add && s.inputs == 0) {
+    if (team.member != 0) return;
     for (Size m = 0; b != nullptr && m < s.rows; ++m) {
       for (Size o = 0; o < s.outputs; ++o) y.data[m * y.stride + o] += b[o];
     }
     return;
   }
   if (takes_dots(s, add)) {
-    multiply_by_dots(s.rows, s.outputs, {s.inputs, x.data, x.stride, w.data, w.stride, b, relu, y.data, y.stride});
+    multiply_shared_dots(s, {s.inputs, x.data, x.stride, w.data, w.stride, b, relu, y.data, y.stride}, team);
     return;
   }
   multiply(
       {s.rows, s.outputs, s.inputs, x.data, x.stride, false, w.data, w.stride, true, y.data, y.stride, {add, b, relu}},
-      scratch);
+      scratch, team);
 }
 
-/// dw += dyᵀ x. A last vector of few columns wastes most of its lanes; those columns are computed as rows of
-/// dwᵀ = xᵀ dy instead, along the outputs, and added where they belong.
-void add_weight_gradient(const LinearSizes& s, ConstRows x, ConstRows dy, Rows dw, float* scratch) {
-  const Size tail = turned_columns(s);
-  const Size columns = s.inputs - tail;
+/// dx = dy w, where gate is above 0 or is not given; 0 elsewhere.
+void linear_input_gradient(const LinearSizes& s, ConstRows w, ConstRows dy, ConstRows gate, Rows dx, bool add,
+                           float* scratch, const Team& team) {
+  const DenormalsAreZeros scope;
+  if (s.inputs == 0) return;
+  if (s.outputs > 0) {
+    multiply({s.rows,
+              s.inputs,
+              s.outputs,
+              dy.data,
+              dy.stride,
+              false,
+              w.data,
+              w.stride,
+              false,
+              dx.data,
+              dx.stride,
+              {add, nullptr, false, nullptr, gate.data, gate.stride}},
+             scratch, team);
+  } else if (!add && team.member == 0) {
+    for (Size m = 0; m < s.rows; ++m) {
+      for (Size i = 0; i < s.inputs; ++i) dx.data[m * dx.stride + i] = 0.0f;
+    }
+  }
+}
+
+/// The last columns of dw, as rows of dwᵀ = xᵀ dy, and added where they belong: outputs of this member's.
+void add_turned_columns(const LinearSizes& s, ConstRows x, ConstRows dy, Rows dw, float* turned, float* scratch,
+                        const Team& team) {
+  const Size tail = turned_columns(s), columns = s.inputs - tail;
+  const Size stride = divided_up(s.outputs, lanes) * lanes;
+  const Part own = part_of(s.outputs, tile_columns, team);
+  const Size outputs = own.end - own.begin;
+  if (outputs == 0) return;
+  const Size a = packed_a_floats(tail);
+  float* const memory =
+      scratch + team.member * (a + packed_b_floats(columns_of_member(s.outputs, team.members), s.rows));
+  multiply_rows({tail,
+                 outputs,
+                 s.rows,
+                 x.data + columns,
+                 x.stride,
+                 true,
+                 dy.data + own.begin,
+                 dy.stride,
+                 false,
+                 turned + own.begin,
+                 stride,
+                 {false, nullptr, false}},
+                {memory, memory + a, 0}, {});
+  for (Size o = own.begin; o < own.end; ++o) {
+    for (Size i = 0; i < tail; ++i) dw.data[o * dw.stride + columns + i] += turned[i * stride + o];
+  }
+}
+
+/// db += Σ over rows of dy, for outputs [begin, end), `lanes` columns at a time.
+void add_bias_gradient(Size rows, Part outputs, ConstRows dy, float* db) {
+  constexpr int width = bias_block / lanes;
+  Size o = outputs.begin;
+  for (; o + width * lanes <= outputs.end; o += width * lanes) {
+    Vec sum[width] = {};
+    for (Size m = 0; m < rows; ++m) {
+      for (int v = 0; v < width; ++v) sum[v] += load(dy.data + m * dy.stride + o + v * lanes);
+    }
+    for (int v = 0; v < width; ++v) store(db + o + v * lanes, load(db + o + v * lanes) + sum[v]);
+  }
+  for (; o < outputs.end; o += lanes) {
+    const First some(smaller(lanes, outputs.end - o));
+    Vec even = {}, odd = {};
+    Size m = 0;
+    for (; m + 1 < rows; m += 2) {
+      even += load(dy.data + m * dy.stride + o, some);
+      odd += load(dy.data + (m + 1) * dy.stride + o, some);
+    }
+    if (m < rows) even += load(dy.data + m * dy.stride + o, some);
+    store(db + o, load(db + o, some) + (even + odd), some);
+  }
+}
+
+/// dw += dyᵀ x, db += Σ dy. A last vector of few columns wastes most of its lanes; those columns of dw are computed as
+/// rows of dwᵀ instead, along the outputs.
+void linear_weight_gradient(const LinearSizes& s, ConstRows x, ConstRows dy, Rows dw, float* db, float* scratch,
+                            const Team& team) {
+  const DenormalsAreZeros scope;
+  const bool shared = s.rows * s.inputs * s.outputs >= least_shared_product;
+  if (team.members > 1 && !shared) {
+    if (team.member == 0) linear_weight_gradient(s, x, dy, dw, db, scratch, {});
+    return;
+  }
+  if (db != nullptr) add_bias_gradient(s.rows, part_of(s.outputs, bias_block, team), dy, db);
+  if (dw.data == nullptr || s.outputs == 0 || s.inputs == 0) return;
+  const Size tail = turned_columns(s), columns = s.inputs - tail;
+  float* const turned = scratch;
+  float* const memory = scratch + turned_floats(s);
   if (columns > 0) {
     multiply({s.outputs,
               columns,
@@ -77,80 +191,11 @@ void add_weight_gradient(const LinearSizes& s, ConstRows x, ConstRows dy, Rows d
               dw.data,
               dw.stride,
               {true, nullptr, false}},
-             scratch);
+             memory, team);
   }
   if (tail == 0) return;
-  const Size stride = divided_up(s.outputs, lanes) * lanes;
-  multiply({tail,
-            s.outputs,
-            s.rows,
-            x.data + columns,
-            x.stride,
-            true,
-            dy.data,
-            dy.stride,
-            false,
-            scratch,
-            stride,
-            {false, nullptr, false}},
-           scratch + tail * stride);
-  for (Size o = 0; o < s.outputs; ++o) {
-    for (Size i = 0; i < tail; ++i) dw.data[o * dw.stride + columns + i] += scratch[i * stride + o];
-  }
-}
-
-/// db += Σ over rows of dy, `lanes` columns at a time.
-void add_bias_gradient(const LinearSizes& s, ConstRows dy, float* db) {
-  constexpr int width = 4;
-  Size o = 0;
-  for (; o + width * lanes <= s.outputs; o += width * lanes) {
-    Vec sum[width] = {};
-    for (Size m = 0; m < s.rows; ++m) {
-      for (int v = 0; v < width; ++v) sum[v] += load(dy.data + m * dy.stride + o + v * lanes);
-    }
-    for (int v = 0; v < width; ++v) store(db + o + v * lanes, load(db + o + v * lanes) + sum[v]);
-  }
-  for (; o < s.outputs; o += lanes) {
-    const First some(smaller(lanes, s.outputs - o));
-    Vec even = {}, odd = {};
-    Size m = 0;
-    for (; m + 1 < s.rows; m += 2) {
-      even += load(dy.data + m * dy.stride + o, some);
-      odd += load(dy.data + (m + 1) * dy.stride + o, some);
-    }
-    if (m < s.rows) even += load(dy.data + m * dy.stride + o, some);
-    store(db + o, load(db + o, some) + (even + odd), some);
-  }
-}
-
-void linear_backward(const LinearSizes& s, ConstRows x, ConstRows w, ConstRows dy, Rows dx, bool add, Rows dw,
-                     float* db, float* scratch) {
-  const DenormalsAreZeros scope;
-  if (dx.data != nullptr && s.inputs > 0) {
-    if (s.outputs == 0 && add) {
-      // nothing to add
-    } else if (s.outputs == 0) {
-      for (Size m = 0; m < s.rows; ++m) {
-        for (Size i = 0; i < s.inputs; ++i) dx.data[m * dx.stride + i] = 0.0f;
-      }
-    } else {
-      multiply({s.rows,
-                s.inputs,
-                s.outputs,
-                dy.data,
-                dy.stride,
-                false,
-                w.data,
-                w.stride,
-                false,
-                dx.data,
-                dx.stride,
-                {add, nullptr, false}},
-               scratch);
-    }
-  }
-  if (dw.data != nullptr && s.outputs > 0 && s.inputs > 0) add_weight_gradient(s, x, dy, dw, scratch);
-  if (db != nullptr) add_bias_gradient(s, dy, db);
+  if (columns > 0) meet(team);
+  add_turned_columns(s, x, dy, dw, turned, memory, team);
 }
 
 }  // namespace

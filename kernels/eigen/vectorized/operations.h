@@ -19,6 +19,16 @@ struct Rows {
   std::int64_t stride;
 };
 
+/// Which part of an operation the calling thread does, of several threads that do it together. Results do not depend on
+/// how many they are.
+struct Team {
+  std::int64_t member = 0;
+  std::int64_t members = 1;
+  /// Called by every member: returns when all have called it.
+  void (*meet)(const void* place) = nullptr;
+  const void* place = nullptr;
+};
+
 struct LinearSizes {
   std::int64_t rows, inputs, outputs;
 };
@@ -70,15 +80,19 @@ struct RowExponentials {
 struct Operations {
   const char* name;
 
-  /// Floats of scratch that these need; 0: scratch may be null.
-  std::int64_t (*linear_forward_scratch)(const LinearSizes&, bool add);
-  std::int64_t (*linear_backward_scratch)(const LinearSizes&);
-  /// add: to what y holds, without relu.
+  /// Floats of scratch that these need, for so many members together; 0: scratch may be null.
+  std::int64_t (*linear_forward_scratch)(const LinearSizes&, bool add, std::int64_t members);
+  std::int64_t (*linear_backward_scratch)(const LinearSizes&, std::int64_t members);
+  /// add: to what y holds, without relu. A member's results are seen by the others after the next meeting.
   void (*linear_forward)(const LinearSizes&, ConstRows x, ConstRows w, const float* b, bool add, bool relu, Rows y,
-                         float* scratch);
-  /// dx.data, dw.data and db may be null. add: to what dx holds.
-  void (*linear_backward)(const LinearSizes&, ConstRows x, ConstRows w, ConstRows dy, Rows dx, bool add, Rows dw,
-                          float* db, float* scratch);
+                         float* scratch, const Team&);
+  /// gate.data may be null; else dx becomes 0 where the gate, [rows, inputs], is not above 0: the derivative of a ReLU
+  /// that gave it. add: to what dx holds.
+  void (*linear_input_gradient)(const LinearSizes&, ConstRows w, ConstRows dy, ConstRows gate, Rows dx, bool add,
+                                float* scratch, const Team&);
+  /// dw.data and db may be null.
+  void (*linear_weight_gradient)(const LinearSizes&, ConstRows x, ConstRows dy, Rows dw, float* db, float* scratch,
+                                 const Team&);
 
   void (*adam_step)(const AdamCoefficients&, std::int64_t n, float* parameters, const float* gradient,
                     float* first_moment, float* second_moment);

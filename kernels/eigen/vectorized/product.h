@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/eigen/vectorized/team.h"
 #include "kernels/eigen/vectorized/tile.h"
 
 /// C = A B, blocked and packed after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008,
@@ -9,9 +10,13 @@ namespace {
 
 /// Columns of B and tiles of rows of A that are packed at a time, so that both stay in the second-level cache.
 constexpr Size block_columns = 512;
-constexpr Size block_row_tiles = 8;
+constexpr Size block_row_tiles = tile_rows >= 14 ? 8 : 24;
 /// Below this many elements the tiles read A where it lies, if its layout is Columns.
 constexpr Size direct_elements = 8192;
+
+/// Packing asks for memory so many steps before it is read: rows of a large matrix are pages of their own, over which the
+/// processor does not look ahead.
+constexpr Size steps_ahead = 8;
 
 struct Product {
   Size rows, columns, steps;  ///< C [rows, columns] = Σ over steps
@@ -30,6 +35,7 @@ struct Product {
 MYNAH_INLINE void pack_rows_of_b(const Product& p, Size first, Size columns, Size first_step, Size steps, float* to) {
   const float* from = p.b + first_step * p.b_stride + first;
   for (Size k = 0; k < steps; ++k, from += p.b_stride, to += tile_columns) {
+    __builtin_prefetch(from + steps_ahead * p.b_stride);
     for (Size c = 0; c < tile_columns; c += lanes) {
       const Size left = columns - c;
       store(to + c, left >= lanes ? load(from + c) : left > 0 ? load(from + c, First(left)) : Vec{});
@@ -91,17 +97,20 @@ void pack_rows_of_a(const Product& p, Size first, Size rows, Size first_step, Si
   }
 }
 
-/// A split of `rows` into tiles that differ by one row at most, so that none is small.
+/// A split of `rows` into tiles that differ by one row at most, so that none is small; as many for each member.
 struct RowTiles {
   Size count, size, larger;  ///< The first `larger` tiles have size + 1 rows.
 
-  explicit RowTiles(Size rows)
-      : count(divided_up(rows, tile_rows)), size(count == 0 ? 0 : rows / count), larger(rows - count * size) {}
+  explicit RowTiles(Size rows, Size members = 1)
+      : count(smaller(divided_up(rows, tile_rows * members) * members, rows)),
+        size(count == 0 ? 0 : rows / count),
+        larger(rows - count * size) {}
   Size first(Size tile) const { return tile * size + smaller(tile, larger); }
   Size rows(Size tile) const { return size + (tile < larger ? 1 : 0); }
 };
 
-/// Tiles [begin, end) of A, packed; a tile of Columns begins at first(tile) * steps, one of PackedRows at its row.
+/// Tiles [begin, end) of A, packed; a tile of Columns begins at first(tile) * steps + tile * lanes, one of PackedRows
+/// at its row.
 void pack_a(const Product& p, const RowTiles& split, Size begin, Size end, Size first_step, Size steps, float* to) {
   if (!p.a_transposed) {
     pack_rows_of_a(p, split.first(begin), split.first(end) - split.first(begin), first_step, steps, to);
@@ -112,14 +121,11 @@ void pack_a(const Product& p, const RowTiles& split, Size begin, Size end, Size 
     float* panel = to;
     for (Size tile = begin; tile < end; ++tile) {
       const Size rows = split.rows(tile);
-      const float* values = from + split.first(tile);
-      const First some(smaller(rows, lanes));
-      store(panel + k * rows, load(values, some), some);
-      if (rows > lanes) {
-        const First rest(rows - lanes);
-        store(panel + k * rows + lanes, load(values + lanes, rest), rest);
-      }
-      panel += rows * steps;
+      const Size row = split.first(tile);
+      __builtin_prefetch(from + row + steps_ahead * p.a_stride);
+      // A whole vector: what reaches beyond the tile's rows is overwritten by the next step, or lies between panels.
+      store(panel + k * rows, row + lanes <= p.rows ? load(from + row) : load(from + row, First(rows)));
+      panel += rows * steps + lanes;
     }
   }
 }
@@ -152,11 +158,13 @@ void multiply_packed_tiles(const Product& p, const RowTiles& split, const Block&
       t.finish = block.finish;
       if (t.finish.bias != nullptr) t.finish.bias += column;
       if (t.finish.row_bias != nullptr) t.finish.row_bias += row;
+      if (t.finish.gate != nullptr) t.finish.gate += row * t.finish.gate_stride + column;
       if (direct_a) {
         t.a = p.a + block.first_step * p.a_stride + row;
         t.a_stride = p.a_stride;
       } else {
-        t.a = packed_a + packed_row * (p.a_transposed ? block.steps : packed_row_stride);
+        t.a = packed_a +
+              (p.a_transposed ? packed_row * block.steps + (tile - begin) * lanes : packed_row * packed_row_stride);
         t.a_stride = rows;
       }
       const Tile multiply =
@@ -173,27 +181,45 @@ void multiply_row_tiles(const Product& p, const RowTiles& split, const Block& bl
   multiply_packed_tiles(p, split, block, begin, end, direct_a, packed_a);
 }
 
-/// Floats that multiply() needs as scratch.
-MYNAH_INLINE Size product_scratch(Size rows, Size columns, Size steps) {
-  const Size row_tiles = smaller(divided_up(rows, tile_rows), block_row_tiles);
-  const Size a = row_tiles * tile_rows * packed_row_stride;
-  const Size b = smaller(steps, most_steps) * divided_up(smaller(columns, block_columns), tile_columns) * tile_columns;
-  return a + b;
+/// Floats of packed A, for each member, and of packed B.
+MYNAH_INLINE Size packed_a_floats(Size rows) {
+  return smaller(divided_up(rows, tile_rows) + 1, block_row_tiles) * tile_rows * packed_row_stride;
+}
+MYNAH_INLINE Size packed_b_floats(Size columns, Size steps) {
+  return smaller(steps, most_steps) * divided_up(smaller(columns, block_columns), tile_columns) * tile_columns;
 }
 
-/// steps >= 1. Sums run over the steps in order, block by block.
-void multiply(const Product& p, float* scratch) {
-  const RowTiles split(p.rows);
-  const Size row_tiles = smaller(split.count, block_row_tiles);
-  float* packed_a = scratch;
-  float* packed_b = scratch + row_tiles * tile_rows * packed_row_stride;
+/// Columns of C for each member, where it has columns of its own.
+MYNAH_INLINE Size columns_of_member(Size columns, Size members) {
+  return divided_up(divided_up(columns, tile_columns), members) * tile_columns;
+}
+
+/// Floats that multiply() needs as scratch: members that share packed B have two of them, so that the next one is
+/// packed while others still read the last; members that do not share it have one each.
+MYNAH_INLINE Size product_scratch(Size rows, Size columns, Size steps, Size members) {
+  const Size shared = (members == 1 ? 1 : 2) * packed_b_floats(columns, steps);
+  const Size own = members * packed_b_floats(columns_of_member(columns, members), steps);
+  return members * packed_a_floats(rows) + (shared > own ? shared : own);
+}
+
+/// Where one member works.
+struct ProductMemory {
+  float* packed_a;
+  float* packed_b;  ///< Two of them, `b_floats` apart, where members share it.
+  Size b_floats;
+};
+
+/// C by all members of `team` together: each packs its share of B, and has its own tiles of rows.
+void multiply_rows(const Product& p, const ProductMemory& memory, const Team& team) {
+  const RowTiles split(p.rows, team.members);
+  const Part own = part_of(split.count, team);
   // One tile of rows meets each element of B once: packing it would cost more than it saves.
   const bool direct_b = !p.b_transposed && p.columns % lanes == 0 && (split.count == 1 || p.steps <= 32);
-  const Size step_blocks = divided_up(p.steps, most_steps);
-  const Size block_steps = divided_up(p.steps, step_blocks);
+  const Size block_steps = divided_up(p.steps, divided_up(p.steps, most_steps));
+  Size number = 0;
   for (Size first = 0; first < p.columns; first += block_columns) {
     const Size columns = smaller(block_columns, p.columns - first);
-    for (Size step = 0; step < p.steps; step += block_steps) {
+    for (Size step = 0; step < p.steps; step += block_steps, ++number) {
       Block block;
       block.first_column = first;
       block.columns = columns;
@@ -204,18 +230,61 @@ void multiply(const Product& p, float* scratch) {
         block.b_stride = p.b_stride;
         block.b_panel_stride = tile_columns;
       } else {
-        pack_b(p, first, columns, step, block.steps, packed_b);
+        float* const packed_b = memory.packed_b + (team.members > 1 ? number % 2 : 0) * memory.b_floats;
+        const Part mine = part_of(columns, tile_columns, team);
+        pack_b(p, first + mine.begin, mine.end - mine.begin, step, block.steps, packed_b + mine.begin * block.steps);
+        meet(team);
         block.b = packed_b;
         block.b_stride = tile_columns;
         block.b_panel_stride = tile_columns * block.steps;
       }
-      const bool last = step + block_steps >= p.steps;
-      block.finish = {p.finish.accumulate || step > 0, last ? p.finish.bias : nullptr, last && p.finish.relu};
-      for (Size tile = 0; tile < split.count; tile += block_row_tiles) {
-        multiply_row_tiles(p, split, block, tile, smaller(tile + block_row_tiles, split.count), packed_a);
+      block.finish = p.finish;
+      block.finish.accumulate = p.finish.accumulate || step > 0;
+      if (step + block_steps < p.steps) {  // The rest is done to whole sums.
+        block.finish.bias = nullptr;
+        block.finish.relu = false;
+        block.finish.gate = nullptr;
+      }
+      for (Size tile = own.begin; tile < own.end; tile += block_row_tiles) {
+        multiply_row_tiles(p, split, block, tile, smaller(tile + block_row_tiles, own.end), memory.packed_a);
       }
     }
   }
+}
+
+/// The columns of C that are this member's, without the others.
+void multiply_columns(const Product& p, float* scratch, const Team& team) {
+  const Part columns = part_of(p.columns, tile_columns, team);
+  if (columns.begin >= columns.end) return;
+  Product own = p;
+  own.columns = columns.end - columns.begin;
+  own.b += p.b_transposed ? columns.begin * p.b_stride : columns.begin;
+  own.c += columns.begin;
+  if (own.finish.bias != nullptr) own.finish.bias += columns.begin;
+  if (own.finish.gate != nullptr) own.finish.gate += columns.begin;
+  const Size a = packed_a_floats(p.rows);
+  float* const memory =
+      scratch + team.member * (a + packed_b_floats(columns_of_member(p.columns, team.members), p.steps));
+  multiply_rows(own, {memory, memory + a, 0}, {});
+}
+
+/// A product is shared from so many multiplications on: about 7 microseconds of one processor, in which threads can
+/// meet several times.
+constexpr Size least_shared_product = 400000;
+
+/// steps >= 1. Sums run over the steps in order, block by block, whoever computes them. Called by all members, who have
+/// to meet before the next one uses the scratch again.
+void multiply(const Product& p, float* scratch, const Team& team) {
+  const bool shared = team.members > 1 && p.rows * p.columns * p.steps >= least_shared_product;
+  if (!shared) {
+    if (team.member == 0) multiply_rows(p, {scratch, scratch + packed_a_floats(p.rows), 0}, {});
+    return;
+  }
+  const Size panels = divided_up(p.columns, tile_columns);
+  if (p.rows < 2 * team.members * tile_rows && panels >= team.members) return multiply_columns(p, scratch, team);
+  float* const packed_b = scratch + team.members * packed_a_floats(p.rows);
+  multiply_rows(p, {scratch + team.member * packed_a_floats(p.rows), packed_b, packed_b_floats(p.columns, p.steps)},
+                team);
 }
 
 }  // namespace

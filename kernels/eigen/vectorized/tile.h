@@ -37,6 +37,8 @@ struct Finish {
   const float* bias;  ///< Of the tile's columns; null: none.
   bool relu;
   const float* row_bias = nullptr;  ///< Of the tile's rows; null: none.
+  const float* gate = nullptr;      ///< Laid out as C: where it is not above 0, C becomes 0 (ReLU's derivative).
+  Size gate_stride = 0;
 };
 
 struct TileArguments {
@@ -51,42 +53,52 @@ struct TileArguments {
   Finish finish;
 };
 
-/// Calls operation(r, v, some...) for each vector of a tile; `some` is the First of the last vector of a row.
-template <int R, int V, class Operation>
-MYNAH_INLINE void for_each_of_tile(First last, const Operation& operation) {
+static_assert(tile_rows <= lanes, "packing takes the rows of a tile as one vector");
+
+/// Calls operation(r, v, some...) for each vector of a tile; `some` is the First of the last vector of a row, or
+/// nothing where that is whole.
+template <int R, int V, class Operation, class... Last>
+MYNAH_INLINE void for_each_of_tile(const Operation& operation, Last... last) {
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v + 1 < V; ++v) operation(r, v);
-    operation(r, V - 1, last);
+    operation(r, V - 1, last...);
   }
 }
 
-template <int R, int V>
-MYNAH_INLINE void finish_tile(const TileArguments& t, Vec (&sum)[R][V]) {
-  const First last(t.last_columns);
+template <int R, int V, class... Last>
+MYNAH_INLINE void finish_tile(const TileArguments& t, Vec (&sum)[R][V], Last... last) {
   if (t.finish.accumulate) {
     for_each_of_tile<R, V>(
-        last, [&](int r, int v, auto... some)
-                  __attribute__((always_inline)) { sum[r][v] += load(t.c + r * t.c_stride + v * lanes, some...); });
+        [&](int r, int v, auto... some)
+            __attribute__((always_inline)) { sum[r][v] += load(t.c + r * t.c_stride + v * lanes, some...); },
+        last...);
   }
   if (t.finish.bias != nullptr) {
     for_each_of_tile<R, V>(
-        last, [&](int r, int v, auto... some)
-                  __attribute__((always_inline)) { sum[r][v] += load(t.finish.bias + v * lanes, some...); });
+        [&](int r, int v, auto... some)
+            __attribute__((always_inline)) { sum[r][v] += load(t.finish.bias + v * lanes, some...); },
+        last...);
   }
   if (t.finish.row_bias != nullptr) {
+    for_each_of_tile<R, V>([&](int r, int v)
+                               __attribute__((always_inline)) { sum[r][v] += broadcast(t.finish.row_bias[r]); });
+  }
+  if (t.finish.gate != nullptr) {
     for_each_of_tile<R, V>(
-        last, [&](int r, int v, auto...)
-                  __attribute__((always_inline)) { sum[r][v] += broadcast(t.finish.row_bias[r]); });
+        [&](int r, int v, auto... some) __attribute__((always_inline)) {
+          sum[r][v] = load(t.finish.gate + r * t.finish.gate_stride + v * lanes, some...) > Vec{} ? sum[r][v] : Vec{};
+        },
+        last...);
   }
   if (t.finish.relu) {
-    for_each_of_tile<R, V>(
-        last, [&](int r, int v, auto...) __attribute__((always_inline)) { sum[r][v] = rectified(sum[r][v]); });
+    for_each_of_tile<R, V>([&](int r, int v) __attribute__((always_inline)) { sum[r][v] = rectified(sum[r][v]); });
   }
   for_each_of_tile<R, V>(
-      last, [&](int r, int v, auto... some)
-                __attribute__((always_inline)) { store(t.c + r * t.c_stride + v * lanes, sum[r][v], some...); });
+      [&](int r, int v, auto... some)
+          __attribute__((always_inline)) { store(t.c + r * t.c_stride + v * lanes, sum[r][v], some...); },
+      last...);
 }
 
 template <class Layout, int R, int V>
@@ -104,7 +116,12 @@ void multiply_tile(const TileArguments& t) {
       for (int v = 0; v < V; ++v) sum[r][v] += value * row[v];
     }
   }
-  finish_tile<R, V>(t, sum);
+  // Masked stores are slow on some processors: only where the last vector is not whole.
+  if (t.last_columns == lanes) {
+    finish_tile<R, V>(t, sum);
+  } else {
+    finish_tile<R, V>(t, sum, First(t.last_columns));
+  }
 }
 
 using Tile = void (*)(const TileArguments&);
