@@ -32,9 +32,14 @@ void limit_files(std::uint64_t bytes) {
 }  // namespace
 
 ProgramResult run_program(const std::vector<std::string>& arguments, int kill_after_ms, std::uint64_t file_size_limit) {
+  return run_other_program(MYNAH_PROGRAM, arguments, kill_after_ms, file_size_limit);
+}
+
+ProgramResult run_other_program(const std::string& program, const std::vector<std::string>& arguments,
+                                int kill_after_ms, std::uint64_t file_size_limit) {
   const TemporaryFolder folder;
   std::vector<char*> argv;
-  std::vector<std::string> owned{MYNAH_PROGRAM};
+  std::vector<std::string> owned{program};
   owned.insert(owned.end(), arguments.begin(), arguments.end());
   argv.reserve(owned.size() + 1);
   for (std::string& one : owned) argv.push_back(one.data());

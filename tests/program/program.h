@@ -23,6 +23,9 @@ struct ProgramResult {
 /// file_size_limit > 0: RLIMIT_FSIZE in bytes, with SIGXFSZ ignored: a disk that is full.
 ProgramResult run_program(const std::vector<std::string>& arguments, int kill_after_ms = -1,
                           std::uint64_t file_size_limit = 0);
+/// Another program than MYNAH_PROGRAM.
+ProgramResult run_other_program(const std::string& program, const std::vector<std::string>& arguments,
+                                int kill_after_ms = -1, std::uint64_t file_size_limit = 0);
 
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& text);

@@ -8,7 +8,8 @@
 #include "kernels/stream.h"
 #include "kernels/view.h"
 
-/// Operations of NVIDIA's libraries, for `mynah-operations speed` to time beside ours. Each makes what the library
+/// Operations of NVIDIA's libraries, for `mynah-operations speed` and `mynah-bench` to time beside
+/// ours. Each makes what the library
 /// wants once (handle, descriptors, workspace, the fastest algorithm it finds) for a CUDA stream and the given memory,
 /// and returns the call; an empty one where there is nothing to time: the build has no such library, the shape is
 /// empty, or the library does not take it.
@@ -25,6 +26,10 @@ std::string version();
 RivalCall linear_forward(Stream& stream, ConstMatrix x, ConstMatrix w, Matrix y, kernels::Precision precision);
 RivalCall linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMatrix dz, Matrix dx, Matrix dw,
                           kernels::Precision precision);
+
+/// y = relu(x wᵀ + b) through cuBLASLt, bias and ReLU in its epilogue: the fastest of what its heuristic offers.
+RivalCall linear_relu_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Matrix y,
+                              kernels::Precision precision);
 
 }  // namespace cublas
 

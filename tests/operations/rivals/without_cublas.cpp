@@ -14,4 +14,8 @@ RivalCall linear_backward(Stream&, ConstMatrix, ConstMatrix, ConstMatrix, Matrix
   return {};
 }
 
+RivalCall linear_relu_forward(Stream&, ConstMatrix, ConstMatrix, ConstVector, Matrix, kernels::Precision) {
+  return {};
+}
+
 }  // namespace mynah::tests::cublas

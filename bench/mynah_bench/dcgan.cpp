@@ -1,4 +1,4 @@
-#include "bench/layer_timer/dcgan.h"
+#include "bench/mynah_bench/dcgan.h"
 
 #include "engine/adam.h"
 #include "engine/execution.h"

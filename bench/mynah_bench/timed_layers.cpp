@@ -1,4 +1,4 @@
-#include "bench/layer_timer/timed_layers.h"
+#include "bench/mynah_bench/timed_layers.h"
 
 #include <sstream>
 
@@ -19,14 +19,14 @@ LayerSpec::LayerSpec(const std::string& text) {
   std::istringstream rest(colon < text.size() ? text.substr(colon + 1) : "");
   for (std::string option; std::getline(rest, option, ',');) {
     const std::size_t equals = option.find('=');
-    if (equals == std::string::npos) throw input_error("--layer", "'" + option + "' is not NAME=VALUE");
+    if (equals == std::string::npos) throw input_error("layer", "'" + option + "' is not NAME=VALUE");
     options_[option.substr(0, equals)] = option.substr(equals + 1);
   }
 }
 
 std::string LayerSpec::text(const std::string& name) {
   const auto found = options_.find(name);
-  if (found == options_.end()) throw input_error("--layer", kind_ + " needs " + name + "=...");
+  if (found == options_.end()) throw input_error("layer", kind_ + " needs " + name + "=...");
   used_.insert(name);
   return found->second;
 }
@@ -35,13 +35,13 @@ Index LayerSpec::parse_number(const std::string& name, const std::string& value)
   try {
     return std::stoll(value);
   } catch (const std::exception&) {
-    throw input_error("--layer", name + "=" + value + " is no number");
+    throw input_error("layer", name + "=" + value + " is no number");
   }
 }
 
 void LayerSpec::expect_all_used() const {
   for (const auto& [name, value] : options_) {
-    if (used_.count(name) == 0) throw input_error("--layer", kind_ + " has no option '" + name + "'");
+    if (used_.count(name) == 0) throw input_error("layer", kind_ + " has no option '" + name + "'");
   }
 }
 
@@ -94,7 +94,7 @@ TimedLayer make_timed_layer(LayerSpec& spec) {
   if (found == factories.end()) {
     std::string known;
     for (const auto& [name, factory] : factories) known += " " + name;
-    throw input_error("--layer", "'" + spec.kind() + "' is not one of" + known);
+    throw input_error("layer", "'" + spec.kind() + "' is not one of" + known);
   }
   TimedLayer result = found->second(spec);
   spec.expect_all_used();

@@ -1,25 +1,13 @@
-#!/usr/bin/env python3
-"""Times the forward and backward pass of one layer or loss in PyTorch eager, one thread on one core.
+"""The forward and backward pass of one layer or loss, or a training step of a DCGAN, in PyTorch.
 
 A pass is what a training step asks of a layer: gradients set to None, forward, backward from a given dL/dy to the layer's
 tensors and to its input. Of a loss it is value and gradient; of dcgan_step it is a whole training step of both networks.
-
-    layer_step.py --layer conv2d:in=1,height=28,width=28,out=64,kernel=4,stride=2,padding=1 --batch 16 --seconds 1
-    layer_step.py --serve                  one request a line on standard input, one answer a line
-
-The layers are written as for build/release/bench/mynah_layer_timer. A request to --serve is a JSON object with the names
-of the options: {"layer": "gru:steps=20,features=32,hidden=64", "batch": 16, "seconds": 1}; with "processor_time": true
-the processor time of the process is measured instead of the time that passes.
+Layers are written as for `mynah-bench run --layer`: conv2d:in=1,height=28,width=28,out=64,kernel=4,stride=2,padding=1
 """
 
-import argparse
-import json
-import os
-import sys
-import time
-
-import training_step  # sets the number of threads before torch is imported
 import torch
+
+from worker import Refused
 
 
 class Spec:
@@ -111,7 +99,7 @@ def loss_pass(spec, batch, device):
 
 
 def dcgan_step(_, batch, device):
-    """A step of the discriminator and one of the generator: the networks of bench/layer_timer/dcgan.cpp."""
+    """A step of the discriminator and one of the generator: the networks of bench/mynah_bench/dcgan.cpp."""
     nn = torch.nn
     generator = nn.Sequential(
         nn.ConvTranspose2d(64, 128, 7, bias=False), nn.BatchNorm2d(128), nn.ReLU(inplace=True),
@@ -149,33 +137,8 @@ def dcgan_step(_, batch, device):
 PASSES = {"softmax_cross_entropy": loss_pass, "dcgan_step": dcgan_step}
 
 
-def answer(request, device):
-    torch.manual_seed(0)
-    spec = Spec(request["layer"])
-    make = PASSES.get(spec.kind, layer_pass)
-    clock = time.process_time_ns if request.get("processor_time") else time.perf_counter_ns
-    return training_step.measure(make(spec, request["batch"], device), request["seconds"], device, clock)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layer", default="linear:in=256,out=256,activation=relu", help="KIND:NAME=VALUE,...")
-    parser.add_argument("--batch", type=int, default=32, help="rows (default 32)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="time to measure for (default 1)")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--core", type=int, default=None, help="core to run on (default: the last one allowed)")
-    parser.add_argument("--serve", action="store_true", help="answer requests from standard input until it ends")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    training_step.pin(max(os.sched_getaffinity(0)) if options.core is None else options.core)
-    if options.serve:
-        print(json.dumps({"torch": torch.__version__, "threads": 1, "device": options.device}), flush=True)
-        for line in sys.stdin:
-            print(json.dumps(answer(json.loads(line), options.device)), flush=True)
-        return
-    request = {"layer": options.layer, "batch": options.batch, "seconds": options.seconds}
-    print(json.dumps({**request, **answer(request, options.device)}))
-
-
-if __name__ == "__main__":
-    main()
+def step_of(layer, batch, device):
+    spec = Spec(layer)
+    if spec.kind not in PASSES and spec.kind not in LAYERS:
+        raise Refused(f"'{spec.kind}' is not among the layers that this script has")
+    return PASSES.get(spec.kind, layer_pass)(spec, batch, device)
