@@ -182,11 +182,8 @@ std::vector<BehaviourCloningResult> CloningPopulation::fit(const Observer& obser
     const std::vector<double> losses = plan_of(report.training).run_epoch(stream_, report.epoch - 1);
     for (std::size_t i = 0; i < losses.size(); ++i) {
       const Index index = report.training[i];
-      if (!std::isfinite(losses[i])) {
-        throw input_error(fmt::format("training, member {}, epoch {}", index, report.epoch),
-                          fmt::format("the loss is {}", losses[i]),
+      require_finite_loss(losses[i], fmt::format("training, member {}, epoch {}", index, report.epoch),
                           "give a smaller learning rate, and look at the data with `mynah inspect`");
-      }
       report.each.push_back(member(index).finish_epoch(losses[i]));
     }
     if (observer && !observer(report)) break;

@@ -81,7 +81,7 @@ TEST_F(Program, APopulationAndItsEnsemble) {
   };
   auto result = with({"--out", path("run"), "--population", "seeds=3"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
-  const auto& members = result.json().at("population").at("members");
+  const auto members = result.json().at("population").at("members");
   ASSERT_EQ(members.size(), 3U);
   for (const auto& member : members) EXPECT_TRUE(std::filesystem::exists(member.at("policy").get<std::string>()));
 

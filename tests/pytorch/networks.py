@@ -4,6 +4,9 @@
 Tensors of a case: inputs ("x", ...), targets, tensor.NAME (initial values; NAME as in mynah's graph), output, x.grad,
 grad.NAME of the first step, losses [10], step10.NAME, and step10.NAME of constants that change (running statistics).
 
+Weights and batches are float32; torch computes from them in double, and the results are rounded once, so that ten steps are
+compared with what is true and not with what another order of sums makes of it.
+
 Optimizers add eps >= 1e-5 to the root of the second moment, as PPO implementations do, and 1e-3 in the GAN: with torch's
 default, 1e-8, a gradient that is zero but for rounding moves its weight by a whole learning rate, in any program.
 """
@@ -44,24 +47,25 @@ def train(name, module, optimizer, loss_of, frozen=(), **batch):
     tensors = dict(batch)
     state = {key: value for key, value in module.state_dict().items() if not key.endswith("num_batches_tracked")}
     tensors.update({f"tensor.{key}": value.clone() for key, value in state.items()})
+    module.double()
     losses = []
     for step in range(STEPS):
         for part in module.modules():
             if isinstance(part, GivenDropout):
                 part.step = step
-        x = batch["x"].clone().requires_grad_(True)
+        x = batch["x"].double().requires_grad_(True)
         optimizer.zero_grad()
         loss, outputs = loss_of(x)
         loss.backward()
         losses.append(loss.item())
         if step == 0:
-            tensors.update({key: value.detach().clone() for key, value in outputs.items()})
-            tensors["x.grad"] = x.grad.clone()
-            tensors.update({f"grad.{key}": value.grad.clone() for key, value in module.named_parameters()
+            tensors.update({key: value.detach().float() for key, value in outputs.items()})
+            tensors["x.grad"] = x.grad.float()
+            tensors.update({f"grad.{key}": value.grad.float() for key, value in module.named_parameters()
                             if not key.startswith(tuple(frozen) or "-")})
         optimizer.step()
     tensors["losses"] = torch.tensor(losses)
-    tensors.update({f"step{STEPS}.{key}": value.clone() for key, value in module.state_dict().items()
+    tensors.update({f"step{STEPS}.{key}": value.float() for key, value in module.state_dict().items()
                     if not key.endswith("num_batches_tracked")})
     dump.case(name, **tensors)
 
@@ -74,7 +78,7 @@ def mlp():
 
     def loss(x):
         output = module(x)
-        return F.mse_loss(output, target), {"output": output}
+        return F.mse_loss(output, target.double()), {"output": output}
 
     train("mlp", module, optimizer, loss, x=x, target=target)
 
@@ -97,7 +101,7 @@ def dcgan():
 
     def critic_loss(x):
         output = critic(x).flatten(1)
-        return F.binary_cross_entropy_with_logits(output, real), {"output": output}
+        return F.binary_cross_entropy_with_logits(output, real.double()), {"output": output}
 
     train("dcgan_discriminator", critic, optimizer, critic_loss, x=images, target=real)
 
@@ -110,7 +114,7 @@ def dcgan():
     def generator_loss(x):
         image = both.g(x)
         output = both.d(image).flatten(1)
-        return F.binary_cross_entropy_with_logits(output, real), {"output": output, "image": image}
+        return F.binary_cross_entropy_with_logits(output, real.double()), {"output": output, "image": image}
 
     train("dcgan_generator", both, optimizer, generator_loss, frozen=["d."], x=noise, target=real)
 
@@ -156,7 +160,7 @@ def actor_critic():
 
     def loss(x):
         logits, value = module(x)
-        return F.cross_entropy(logits, labels) + F.mse_loss(value, returns), {"policy": logits, "value": value}
+        return F.cross_entropy(logits, labels) + F.mse_loss(value, returns.double()), {"policy": logits, "value": value}
 
     train("actor_critic", module, optimizer, loss, x=x, labels=labels, returns=returns)
 

@@ -18,10 +18,13 @@ bool has_winograd(const ConvolutionSizes& s) {
 
 /// Whether minimal filtering is faster: by the products of both ways, to which each number that is brought to points or
 /// back adds as much time as so many products. (Measured with AVX-512; one fifth of the time is to be won at least.)
+/// Rows are counted as AVX-512 has them, so that the choice, and with it the rounding, is the same for every
+/// instruction set.
 bool uses_winograd(const ConvolutionSizes& s) {
   if (!has_winograd(s) || s.images == 0) return false;
   const Tiling t(s);
-  const Size in = Side::in(s, t).row_size(), out = Side::out(s, t).row_size();
+  const Side from = Side::in(s, t), to = Side::out(s, t);
+  const Size in = divided_up(from.channels, 16) * 16 * from.phases(), out = divided_up(to.channels, 16) * 16;
   const Size weights = t.down.most_points() * t.across.most_points() * in * out;
   if (weights > most_point_weights) return false;
   constexpr Size of_weights = 3, of_tiles = 7;
