@@ -14,8 +14,8 @@ constexpr Size block_row_tiles = tile_rows >= 14 ? 8 : 24;
 /// Below this many elements the tiles read A where it lies, if its layout is Columns.
 constexpr Size direct_elements = 8192;
 
-/// Packing asks for memory so many steps before it is read: rows of a large matrix are pages of their own, over which the
-/// processor does not look ahead.
+/// Packing asks for memory so many steps before it is read: rows of a large matrix are pages of their own, over which
+/// the processor does not look ahead.
 constexpr Size steps_ahead = 8;
 
 struct Product {
