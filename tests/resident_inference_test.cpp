@@ -79,7 +79,9 @@ TEST_P(Resident, AnswersWhatThePolicyAnswers) {
       policy.set_observation_normalization(std::vector<float>{1.0f, -2.0f, 0.5f, 0.0f, 3.0f},
                                            std::vector<float>{2.0f, 0.5f, 3.0f, 1.0f, 0.1f});
       policy.set_action_normalization(std::vector<float>{0.3f, 0.0f, -1.0f}, std::vector<float>{1.5f, 4.0f, 0.2f});
-      ResidentInference resident(policy, up_to_32_rows());
+      ResidentInference::Options options = up_to_32_rows();
+      options.lease = options.timeout = 30s;  // A slow machine is not to decide how often it is launched.
+      ResidentInference resident(policy, options);
       for (const Index rows : {1, 2, 32, 5, 1}) {
         const auto observations = some_observations(rows);
         expect_close(ask(resident, observations), by_policy(policy, observations));
