@@ -262,9 +262,10 @@ TEST(Ensemble, MeanAndDeviationOfContinuousActions) {
 
 TEST(Ensemble, MutualInformationOfDiscreteActions) {
   const std::vector<float> observation{0.3f, -2.0f};
-  const auto disagreement = [&](std::vector<std::vector<float>> scores, Index* action) {
+  const auto disagreement = [&](const std::vector<std::vector<float>>& scores, Index* action) {
     std::vector<Policy> members;
-    for (auto& one : scores) members.push_back(constant_policy(true, one));
+    members.reserve(scores.size());
+    for (const auto& one : scores) members.push_back(constant_policy(true, one));
     Ensemble ensemble(std::move(members));
     float value = -1.0f;
     *action = ensemble.choose(observation, &value);
