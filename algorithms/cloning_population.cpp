@@ -157,6 +157,7 @@ CloningPopulation::CloningPopulation(DeviceId device, const Demonstrations& demo
 PopulationPlan& CloningPopulation::plan_of(const std::vector<Index>& training) {
   if (plan_ == nullptr || training != planned_) {
     std::vector<TrainingPlan*> plans;
+    plans.reserve(training.size());
     for (const Index index : training) plans.push_back(&member(index).plan());
     plan_ = std::make_unique<PopulationPlan>(stream_, std::move(plans));
     planned_ = training;

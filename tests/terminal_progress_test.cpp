@@ -140,12 +140,18 @@ std::string shown_on_terminal(const char* term, const char* no_color) {
     progress.warning("odd");
     progress.finished();
   }
-  char text[4096];
-  const ssize_t count = ::read(outer, text, sizeof(text));
   std::fclose(stream);
+  // A terminal hands over what was written to it bit by bit, and an error once the last of it was read.
+  std::string shown;
+  char text[4096];
+  while (true) {
+    const ssize_t count = ::read(outer, text, sizeof(text));
+    if (count <= 0) break;
+    shown.append(text, static_cast<std::size_t>(count));
+  }
   ::close(outer);
   ::unsetenv("NO_COLOR");
-  return {text, static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
+  return shown;
 }
 
 TEST(TerminalProgress, OnARealTerminal) {
