@@ -11,7 +11,9 @@ namespace mynah {
 /// a plan of its own, and gets the bits that it would get if it were trained alone.
 ///
 /// Where all are trained resident (TrainingPlan::Path) and differ in nothing but these, an epoch of all of them is one
-/// launch, a block for each; else they are trained one after the other, an epoch at a time.
+/// launch, a block for each. Where all record their steps, and have batches alike, the steps of all are recorded
+/// together, each member's as a branch of its own: one launch by the host for all, whose kernels share the device. Else
+/// they are trained one after the other, an epoch at a time.
 class PopulationPlan {
  public:
   /// The plans, all made on this stream, must outlive it and keep their places. Errors: input_error without a member.
@@ -25,10 +27,25 @@ class PopulationPlan {
   std::string describe() const;
 
  private:
+  enum class Way { resident, branches, by_turns };
+
+  Way choose_way() const;
+  void run_resident(Stream& stream, Index epoch, std::vector<double>& losses);
+  void run_branches(Stream& stream, Index epoch);
+  void run_portion(Stream& stream, TrainingPlan::Portion portion);
+  void queue_branches(Stream& stream, const TrainingPlan::Portion& portion);
+
   std::vector<TrainingPlan*> members_;
-  bool together_ = false;
+  Way way_;
   Buffer<kernels::MlpMember> on_device_;
   Buffer<double> loss_sums_;
+  std::vector<Stream> branches_;  ///< With scratch memory of their own; members take them by turns.
+  Index together_ = 1;            ///< Steps of each member in a recording.
+  /// Of full batches and of what is left over at the end of an epoch.
+  struct Recorded {
+    bool warm = false;  ///< The branches' scratch memory has its size.
+    kernels::Recording one, several;
+  } full_, rest_;
 };
 
 }  // namespace mynah

@@ -236,71 +236,65 @@ void TrainingPlan::queue_plain_step(Stream& stream, const Batch& batch) const {
 }
 
 void TrainingPlan::run_steps(Stream& stream, Index count) {
-  network_->parameters.changed();  // a replayed step does not say so
   const Index rows_left = rows() - row_;
   const Index steps = std::min(count, (rows_left + batch_size_ - 1) / batch_size_);
   if (steps == 0) return;
-  if (!resident_) {
-    const Index together = recorded_together();
-    for (Index step = 0; step < steps;) {
-      if (replay_several(stream, steps - step)) {
-        step += together;
-      } else {
-        run_step(stream);
-        ++step;
-      }
-    }
-    if (full_->steps != nullptr) optimizer_->steps_were_taken(stream);
+  if (resident_) {
+    network_->parameters.changed();
+    resident_->run(stream, row_, steps);
+    row_ += std::min(steps * batch_size_, rows_left);
     return;
   }
-  resident_->run(stream, row_, steps);
-  row_ += std::min(steps * batch_size_, rows_left);
-}
-
-void TrainingPlan::run_step(Stream& stream) {
-  Batch& batch = row_ + batch_size_ <= rows() ? *full_ : *rest_;
-  row_ += batch.execution.rows();
-  if (!record_ || !batch.warm) {
-    queue_step(stream, batch);
-    batch.warm = true;
-    return;
+  for (Index done = 0; done < steps;) {
+    const Portion portion = next_portion(steps - done, recorded_together());
+    run_portion(stream, portion);
+    done += portion.steps;
   }
-  if (!batch.recording.ready()) record(stream, batch.recording, batch, 1);
-  batch.recording.replay(stream);
+  steps_were_taken(stream);
 }
 
-void TrainingPlan::record(Stream& stream, kernels::Recording& recording, const Batch& batch, Index steps) const {
-  recording.begin(stream);
-  try {
-    for (Index step = 0; step < steps; ++step) queue_step(stream, batch);
-  } catch (...) {
-    recording.abandon(stream);
-    throw;
+void TrainingPlan::run_portion(Stream& stream, const Portion& portion) {
+  if (!record_ || !portion.warm) {
+    queue(stream, portion);
+  } else {
+    kernels::Recording& recording = portion.steps > 1 ? several_ : batch_of(portion).recording;
+    if (!recording.ready()) recording.record(stream, [&] { queue(stream, portion); });
+    recording.replay(stream);
   }
-  recording.end(stream);
+  was_done(portion);
 }
 
-/// So many that the full batches of an epoch take the fewest launches by the host: recordings of several steps, and
-/// single ones for what is left over.
-Index TrainingPlan::recorded_together() const {
+TrainingPlan::Portion TrainingPlan::next_portion(Index most_steps, Index together) const {
+  Portion portion;
+  portion.full = row_ + batch_size_ <= rows();
+  portion.warm = batch_of(portion).warm;
+  if (portion.warm && most_steps >= together && row_ + together * batch_size_ <= rows()) portion.steps = together;
+  return portion;
+}
+
+void TrainingPlan::queue(Stream& stream, const Portion& portion) const {
+  for (Index step = 0; step < portion.steps; ++step) queue_step(stream, batch_of(portion));
+}
+
+void TrainingPlan::was_done(const Portion& portion) {
+  Batch& batch = batch_of(portion);
+  batch.warm = true;
+  row_ += portion.steps * batch.execution.rows();
+}
+
+void TrainingPlan::steps_were_taken(Stream& stream) {
+  network_->parameters.changed();  // a replayed step does not say so
+  if (full_->steps != nullptr) optimizer_->steps_were_taken(stream);
+}
+
+Index TrainingPlan::recorded_together(Index most) const {
   if (!record_) return 1;
   const Index full = rows() / batch_size_;
   Index best = 1;
-  for (Index several = 2; several <= std::min(full, most_recorded_steps_); ++several) {
+  for (Index several = 2; several <= std::min(full, most); ++several) {
     if (full / several + full % several < full / best + full % best) best = several;
   }
   return best;
-}
-
-/// Replays several steps if at least so many, of full batches, are asked for.
-bool TrainingPlan::replay_several(Stream& stream, Index steps) {
-  const Index together = recorded_together();
-  if (together == 1 || !full_->warm || steps < together) return false;
-  if (row_ + together * batch_size_ > rows()) return false;
-  if (!several_.ready()) record(stream, several_, *full_, together);
-  several_.replay(stream);
-  row_ += together * batch_size_;
-  return true;
 }
 
 double TrainingPlan::finish_epoch(Stream& stream) {

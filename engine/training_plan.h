@@ -78,12 +78,34 @@ class TrainingPlan {
   void run_steps(Stream& stream, Index count = 1);
   double finish_epoch(Stream& stream);
 
+  /// For those who record steps of several plans together (PopulationPlan), if records_steps(): steps of equal batches
+  /// that are queued as one.
+  struct Portion {
+    Index steps = 1;
+    bool full = true;   ///< Batches of the full size; else the one that is left over at the end of an epoch.
+    bool warm = false;  ///< Such a batch has run before, so that it can be recorded.
+  };
+  bool records_steps() const { return record_ && !resident_; }
+  /// How many steps a recording has at best, at most `most`: so many that an epoch takes the fewest launches by the
+  /// host.
+  Index recorded_together(Index most) const;
+  Index most_recorded_steps() const { return most_recorded_steps_; }
+  /// What comes next in the epoch: `together` steps, where they are warm, no more than `most_steps` and full; else one.
+  Portion next_portion(Index most_steps, Index together) const;
+  /// Queues it, one operation after the other.
+  void queue(Stream& stream, const Portion& portion) const;
+  /// It is done, or queued, by whatever means.
+  void was_done(const Portion& portion);
+  /// At the end of portions: what they changed is told to those who do not see it.
+  void steps_were_taken(Stream& stream);
+
   /// What trains it where many steps are one launch; else null.
   const ResidentMlp* resident() const { return resident_ ? &*resident_ : nullptr; }
   /// Names the permutations of its epochs.
   RandomKey permutation_key() const { return permutation_key_; }
 
   Index rows() const { return order_.size(); }  ///< Of an epoch.
+  Index batch_size() const { return batch_size_; }
   Index steps_per_epoch() const { return (rows() + batch_size_ - 1) / batch_size_; }
   /// Whether an epoch takes other rows than each of the data once.
   bool takes_chosen_rows() const { return !chosen_.empty(); }
@@ -123,14 +145,13 @@ class TrainingPlan {
   };
 
   void choose_path(Stream& stream, Value output, const Options& options);
-  void run_step(Stream& stream);
+  Batch& batch_of(const Portion& portion) const { return portion.full ? *full_ : *rest_; }
   void queue_step(Stream& stream, const Batch& batch) const;
   void queue_plain_step(Stream& stream, const Batch& batch) const;
   void queue_fused_step(Stream& stream, const Batch& batch) const;
   void queue_last_layer_with_loss(Stream& stream, const Batch& batch, const Targets& targets) const;
-  void record(Stream& stream, kernels::Recording& recording, const Batch& batch, Index steps) const;
-  bool replay_several(Stream& stream, Index steps);
-  Index recorded_together() const;
+  void run_portion(Stream& stream, const Portion& portion);
+  Index recorded_together() const { return recorded_together(most_recorded_steps_); }
   std::string describe_fusion() const;
   std::string describe_cost() const;
 

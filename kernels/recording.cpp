@@ -53,4 +53,12 @@ void Recording::replay([[maybe_unused]] Stream& stream) const {
   MYNAH_ON_CUDA(replay_recording, stream, executable_);
 }
 
+void run_after([[maybe_unused]] Stream& stream, [[maybe_unused]] const Stream& before) {
+  if (stream.device() != before.device()) {
+    throw Error(Error::Cause::internal, "run_after", "the streams are those of two devices");
+  }
+  if (stream.backend() == Backend::cpu) return;
+  MYNAH_ON_CUDA(run_after, stream, before);
+}
+
 }  // namespace mynah::kernels

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "kernels/stream.h"
 
 namespace mynah::kernels {
@@ -25,6 +27,18 @@ class Recording {
   void begin(Stream& stream);
   void end(Stream& stream);
   void abandon(Stream& stream) noexcept;
+  /// Records what `queue`, a callable without arguments, queues.
+  template <class Queue>
+  void record(Stream& stream, Queue&& queue) {
+    begin(stream);
+    try {
+      std::forward<Queue>(queue)();
+    } catch (...) {
+      abandon(stream);
+      throw;
+    }
+    end(stream);
+  }
   void replay(Stream& stream) const;
   bool ready() const noexcept { return executable_ != nullptr; }
   int launches() const noexcept { return launches_; }  ///< Number of nodes in the graph.
@@ -34,8 +48,15 @@ class Recording {
   int launches_ = 0;
 };
 
+/// What is queued on `stream` from here on waits on the device until what was queued on `before` up to here is done.
+/// If `before` is being recorded, `stream` takes part in the recording from here on: its operations become a branch of
+/// it, which may run at the same time as the others. Before the recording ends its own stream has to run after every
+/// branch. On the CPU nothing is to be done: an operation ends with its call.
+void run_after(Stream& stream, const Stream& before);
+
 namespace cuda {
 bool starts_early(const Stream& stream);
+void run_after(Stream& stream, const Stream& before);
 void begin_recording(Stream& stream);
 /// The executable graph; *launches becomes its number of nodes.
 void* end_recording(Stream& stream, int* launches);

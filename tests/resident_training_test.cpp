@@ -146,8 +146,11 @@ Make maker(const typename Kind::Options& options) {
   };
 }
 
-TEST_P(ResidentTraining, HasAsManyStepsLikeThoseOneByOne) {
+TEST_P(ResidentTraining, IsLikeStepsOneByOneFor500Steps) {
   expect_same_curve({}, 100);
+}
+
+TEST_P(ResidentTraining, HasAsManyStepsLikeThoseOneByOne) {
   expect_same_curve({.hidden = {40}, .activation = Activation::relu, .batch = 30}, 20);
   expect_same_curve({.hidden = {}}, 20);
 }
@@ -246,7 +249,9 @@ TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
       plans.push_back(trainings.back()->plan.get());
     }
     PopulationPlan population(stream, plans);
+    const bool cuda = device_.backend == Backend::cuda;
     EXPECT_NE(population.describe().find(path == Path::resident ? "5 networks, an epoch of all in one launch"
+                                         : cuda                 ? "5 networks, steps of all recorded together"
                                                                 : "5 networks, one after the other"),
               std::string::npos)
         << population.describe();
@@ -263,6 +268,65 @@ TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
       EXPECT_EQ(together.optimizer->learning_rate(stream), alone.optimizer->learning_rate(alone.stream));
     }
     EXPECT_NE(trainings[0]->weights(), trainings[1]->weights());
+  }
+}
+
+/// Seventy members, more than there are branches.
+TEST_P(ResidentTraining, MembersOfAPopulationShareBranches) {
+  Stream stream(device_);
+  const ResidentData data(stream, demonstrations(false), Training::all_rows());
+  const auto small = [](int number) {
+    Wanted wanted = member(number);
+    wanted.hidden = {4 + number % 3};
+    wanted.batch = 60;
+    wanted.dropout = number % 2 == 1;
+    return wanted;
+  };
+  std::vector<std::unique_ptr<Training>> trainings;
+  std::vector<TrainingPlan*> plans;
+  for (int i = 0; i < 70; ++i) {
+    Wanted wanted = small(i);
+    wanted.stream = &stream;
+    wanted.data = &data;
+    trainings.push_back(std::make_unique<Training>(device_, wanted, Path::recorded));
+    plans.push_back(trainings.back()->plan.get());
+  }
+  PopulationPlan population(stream, plans);
+  if (device_.backend == Backend::cuda) {
+    EXPECT_NE(population.describe().find("in 64 branches"), std::string::npos) << population.describe();
+    EXPECT_NE(population.describe().find("the device, 2 at a time"), std::string::npos) << population.describe();
+  }
+  std::vector<double> losses;
+  for (Index epoch = 0; epoch < 2; ++epoch) losses = population.run_epoch(stream, epoch);
+  for (const int i : {0, 1, 63, 64, 69}) {
+    Training alone(device_, small(i), Path::recorded);
+    double loss = 0.0;
+    for (Index epoch = 0; epoch < 2; ++epoch) loss = alone.plan->run_epoch(alone.stream, epoch);
+    EXPECT_EQ(trainings[static_cast<std::size_t>(i)]->weights(), alone.weights()) << "member " << i;
+    EXPECT_EQ(losses[static_cast<std::size_t>(i)], loss) << "member " << i;
+  }
+}
+
+/// Plans that ran before, alone or among others, have no scratch memory on the branches of a new population.
+TEST_P(ResidentTraining, APopulationGoesOnWithSomeOfItsMembers) {
+  Stream stream(device_);
+  std::vector<std::unique_ptr<Training>> trainings;
+  for (int i = 0; i < 3; ++i) {
+    Wanted wanted = member(i);
+    wanted.stream = &stream;
+    trainings.push_back(std::make_unique<Training>(device_, wanted, Path::recorded));
+  }
+  TrainingPlan &first = *trainings[0]->plan, &second = *trainings[1]->plan, &third = *trainings[2]->plan;
+  first.run_epoch(stream, 0);
+  second.run_epoch(stream, 0);
+  third.run_epoch(stream, 0);
+  PopulationPlan(stream, {&first, &second, &third}).run_epoch(stream, 1);
+  PopulationPlan(stream, {&first, &third}).run_epoch(stream, 2);
+  first.run_epoch(stream, 3);
+  for (const int i : {0, 2}) {
+    Training alone(device_, member(i), Path::recorded);
+    for (Index epoch = 0; epoch < (i == 0 ? 4 : 3); ++epoch) alone.plan->run_epoch(alone.stream, epoch);
+    EXPECT_EQ(trainings[static_cast<std::size_t>(i)]->weights(), alone.weights()) << "member " << i;
   }
 }
 

@@ -54,6 +54,16 @@ void replay_recording(Stream& stream, void* executable) {
   check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(executable), native(stream)), "replay");
 }
 
+void run_after(Stream& stream, const Stream& before) {
+  const CurrentDevice current(stream.device().ordinal, "run_after");
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "run_after");
+  const cudaError_t recorded = cudaEventRecord(event, native(before));
+  const cudaError_t waits = recorded == cudaSuccess ? cudaStreamWaitEvent(native(stream), event, 0) : recorded;
+  static_cast<void>(cudaEventDestroy(event));  // what waits for it is not disturbed
+  check(waits, "run_after");
+}
+
 void destroy_recording(void* executable) noexcept {
   static_cast<void>(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(executable)));
 }
