@@ -226,13 +226,17 @@ TEST_P(ResidentTraining, RefusesWhatItCannotDo) {
 }
 
 /// Seeds, learning rates and weight decays.
-Wanted member(int number) {
+Make optimizer_of_member(int number) {
   Adam::Options options;
   options.learning_rate = 1e-3 * (1 + number);
   options.constants.weight_decay = 0.01 * number;
   options.constants.decoupled = true;
   options.common.schedule = {kernels::Schedule::cosine, 2, 30, 0.1};
-  return {.optimizer = maker<Adam>(options), .seed = static_cast<std::uint64_t>(number)};
+  return maker<Adam>(options);
+}
+
+Wanted member(int number) {
+  return {.optimizer = optimizer_of_member(number), .seed = static_cast<std::uint64_t>(number)};
 }
 
 TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
@@ -271,21 +275,22 @@ TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
   }
 }
 
+Wanted small_member(int number) {
+  return {.hidden = {4 + number % 3},
+          .optimizer = optimizer_of_member(number),
+          .batch = 60,
+          .dropout = number % 2 == 1,
+          .seed = static_cast<std::uint64_t>(number)};
+}
+
 /// Seventy members, more than there are branches.
 TEST_P(ResidentTraining, MembersOfAPopulationShareBranches) {
   Stream stream(device_);
   const ResidentData data(stream, demonstrations(false), Training::all_rows());
-  const auto small = [](int number) {
-    Wanted wanted = member(number);
-    wanted.hidden = {4 + number % 3};
-    wanted.batch = 60;
-    wanted.dropout = number % 2 == 1;
-    return wanted;
-  };
   std::vector<std::unique_ptr<Training>> trainings;
   std::vector<TrainingPlan*> plans;
   for (int i = 0; i < 70; ++i) {
-    Wanted wanted = small(i);
+    Wanted wanted = small_member(i);
     wanted.stream = &stream;
     wanted.data = &data;
     trainings.push_back(std::make_unique<Training>(device_, wanted, Path::recorded));
@@ -299,7 +304,7 @@ TEST_P(ResidentTraining, MembersOfAPopulationShareBranches) {
   std::vector<double> losses;
   for (Index epoch = 0; epoch < 2; ++epoch) losses = population.run_epoch(stream, epoch);
   for (const int i : {0, 1, 63, 64, 69}) {
-    Training alone(device_, small(i), Path::recorded);
+    Training alone(device_, small_member(i), Path::recorded);
     double loss = 0.0;
     for (Index epoch = 0; epoch < 2; ++epoch) loss = alone.plan->run_epoch(alone.stream, epoch);
     EXPECT_EQ(trainings[static_cast<std::size_t>(i)]->weights(), alone.weights()) << "member " << i;
