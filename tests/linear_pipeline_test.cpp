@@ -69,6 +69,31 @@ void expect_good_layout() {
   }
 }
 
+/// A lane finds what it is to find.
+template <bool along_k, int factors>
+void expect_lane_places() {
+  using Tile = SwizzledTile<128, along_k>;
+  for (int first = 0; first < 128; first += 32) {
+    for (int lane = 0; lane < 32; ++lane) {
+      const kernels::cuda::SwizzledLane<128, along_k, factors> places(first, lane / 4, lane % 4);
+      for (int e = 0; e < 128 - first; e += 8) {
+        for (int word = 0; word < Tile::depth / factors; word += 4) {
+          for (int i = 0; i < factors; ++i) {
+            EXPECT_EQ(places.place(e, word, i), 4 * Tile::place(first + e + lane / 4, (word + lane % 4) * factors + i));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(SwizzledTile, LanesFindTheirWords) {
+  expect_lane_places<true, 1>();
+  expect_lane_places<true, 2>();
+  expect_lane_places<false, 1>();
+  expect_lane_places<false, 2>();
+}
+
 TEST(SwizzledTile, FragmentsAreReadWithoutBankConflictsAlongK) {
   expect_good_layout<true>();
 }

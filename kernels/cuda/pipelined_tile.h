@@ -56,11 +56,11 @@ struct CopyMover {
   /// Starts the copies of the next tile, of which k_left steps along k are left; from there on, and outside of the
   /// operand, it is zero.
   __device__ __forceinline__ void start(float* tile, int k_left) {
+    const int floats = min(max(along_k ? k_left - column : left, 0), 4);
 #pragma unroll
     for (int i = 0; i < count; ++i) {
       const int further = i * rows_apart;
       const bool there = along_k ? further < left : row + further < k_left;
-      const int floats = along_k ? k_left - column : left;
       const int e = along_k ? row + further : column;
       const int k = along_k ? column : row + further;
       copy_four(tile + Tile::place(e, k), from + further * stride, there ? floats : 0);
@@ -71,7 +71,7 @@ struct CopyMover {
  private:
   __device__ __forceinline__ static void copy_four(float* to, const float* four, int floats) {
     if constexpr (Loader::packs) {
-      start_copy<16>(to, four, 4 * min(max(floats, 0), 4));
+      start_copy<16>(to, four, 4 * floats);
     } else {
 #pragma unroll
       for (int i = 0; i < 4; ++i) start_copy<4>(to + i, four + i, i < floats ? 4 : 0);
@@ -89,6 +89,8 @@ struct PipelinedBlock {
   static constexpr int tile_n = Shape::tile_n;
   static constexpr int threads = Shape::threads;
   static constexpr int factors = factors_per_word(precision);
+  using LaneA = SwizzledLane<tile_m, LoaderA::along_k, factors>;
+  using LaneB = SwizzledLane<tile_n, LoaderB::along_k, factors>;
   static constexpr int depth = TileA::depth;
   static constexpr int steps = Shape::words / mma_words;  ///< Of a tile.
   static_assert(depth == Shape::words * factors && TileB::depth == depth && deepest_mma_tile % depth == 0);
@@ -122,11 +124,13 @@ struct PipelinedBlock {
     for (int tile = 0; tile < stages - 1; ++tile) start_tile(stage + tile * stage_size, range.first_k + tile * depth);
     wait_for_copies<stages - 2>();  // for the first tile
     __syncthreads();
+    const LaneA a_lane(sums.first_m, sums.lane.group, sums.lane.member);
+    const LaneB b_lane(sums.first_n, sums.lane.group, sums.lane.member);
     FragmentA a_fragments[2][Shape::steps_m];
     FragmentB b_fragments[2];
 #pragma unroll
-    for (int i = 0; i < Shape::steps_m; ++i) a_fragments[0][i] = read_a(stage, 0, i);
-    b_fragments[0] = read_b(stage, 0, 0);
+    for (int i = 0; i < Shape::steps_m; ++i) a_fragments[0][i] = read_a(stage, a_lane, 0, i);
+    b_fragments[0] = read_b(stage, b_lane, 0, 0);
 #pragma unroll 1
     for (int k = range.first_k; k < range.end_k; k += 2 * mma_words * factors) {
 #pragma unroll
@@ -144,10 +148,10 @@ struct PipelinedBlock {
         }
 #pragma unroll
         for (int j = 0; j < Shape::steps_n; ++j) {
-          b_fragments[1 - j % 2] =
-              j + 1 < Shape::steps_n ? read_b(stage, step, j + 1) : read_b(stage_of_next, (step + 1) % steps, 0);
+          b_fragments[1 - j % 2] = j + 1 < Shape::steps_n ? read_b(stage, b_lane, step, j + 1)
+                                                          : read_b(stage_of_next, b_lane, (step + 1) % steps, 0);
           if (j % b_for_a == 0) {
-            a_fragments[1 - half][j / b_for_a] = read_a(stage_of_next, (step + 1) % steps, j / b_for_a);
+            a_fragments[1 - half][j / b_for_a] = read_a(stage_of_next, a_lane, (step + 1) % steps, j / b_for_a);
           }
 #pragma unroll
           for (int i = 0; i < Shape::steps_m; ++i) {
@@ -187,29 +191,33 @@ struct PipelinedBlock {
     return (stage == first ? first + stages * stage_size : stage) - stage_size;
   }
 
-  template <class Tile>
-  __device__ __forceinline__ static std::uint32_t word_at(const float* tile, int e, int word) {
+  __device__ __forceinline__ static const float* at(const float* tile, int bytes) {
+    return reinterpret_cast<const float*>(reinterpret_cast<const char*>(tile) + bytes);
+  }
+
+  template <bool along_k, class Lane>
+  __device__ __forceinline__ static std::uint32_t word_at(const float* tile, const Lane& lane, int e, int word) {
     if constexpr (precision == Precision::tf32) {
-      return tf32_word(tile[Tile::place(e, word)]);
-    } else if constexpr (Tile::place(0, 1) == 1) {
-      const Pack<2> pair = load<2>(tile + Tile::place(e, 2 * word));
+      return tf32_word(*at(tile, lane.place(e, word)));
+    } else if constexpr (along_k) {
+      const Pack<2> pair = load<2>(at(tile, lane.place(e, word)));
       return bfloat16_word(pair.value[0], pair.value[1]);
     } else {
-      return bfloat16_word(tile[Tile::place(e, 2 * word)], tile[Tile::place(e, 2 * word + 1)]);
+      return bfloat16_word(*at(tile, lane.place(e, word, 0)), *at(tile, lane.place(e, word, 1)));
     }
   }
 
-  __device__ __forceinline__ FragmentA read_a(const float* tile, int step, int i) const {
-    const int row = sums.first_m + i * mma_rows + sums.lane.group;
-    const int word = step * mma_words + sums.lane.member;
-    return {{word_at<TileA>(tile, row, word), word_at<TileA>(tile, row + 8, word), word_at<TileA>(tile, row, word + 4),
-             word_at<TileA>(tile, row + 8, word + 4)}};
+  __device__ __forceinline__ static FragmentA read_a(const float* stage, const LaneA& lane, int step, int i) {
+    constexpr bool along_k = LoaderA::along_k;
+    const int row = i * mma_rows, word = step * mma_words;
+    return {{word_at<along_k>(stage, lane, row, word), word_at<along_k>(stage, lane, row + 8, word),
+             word_at<along_k>(stage, lane, row, word + 4), word_at<along_k>(stage, lane, row + 8, word + 4)}};
   }
-  __device__ __forceinline__ FragmentB read_b(const float* stage, int step, int j) const {
+  __device__ __forceinline__ static FragmentB read_b(const float* stage, const LaneB& lane, int step, int j) {
+    constexpr bool along_k = LoaderB::along_k;
     const float* const tile = stage + TileA::size;
-    const int column = sums.first_n + j * mma_columns + sums.lane.group;
-    const int word = step * mma_words + sums.lane.member;
-    return {{word_at<TileB>(tile, column, word), word_at<TileB>(tile, column, word + 4)}};
+    const int column = j * mma_columns, word = step * mma_words;
+    return {{word_at<along_k>(tile, lane, column, word), word_at<along_k>(tile, lane, column, word + 4)}};
   }
 
   // Shares of row sums lie behind the stages: the weight gradient has no registers left for them. A warp has all rows,

@@ -40,4 +40,34 @@ struct SwizzledTile {
   }
 };
 
+/// Where the lane of group g and member t finds its words of a warp's fragments, in bytes: factor i of word `word` + t
+/// of row first + e + g, word being 0, 4, 8 or 12, and e a multiple of 8. A word is `factors` factors.
+///
+/// The places that a lane needs differ by four offsets and what is known when the kernel is compiled; with the offsets
+/// in bytes, a read is one instruction.
+template <int extent, bool along_k, int factors>
+struct SwizzledLane {
+  using Tile = SwizzledTile<extent, along_k>;
+  int offsets[4] = {};
+
+  MYNAH_HOST_DEVICE constexpr SwizzledLane(int first, int group, int member) {
+    for (int i = 0; i < 4; ++i) {
+      // Along k the offsets are those of a row's fours, along e those of the fours' pairs.
+      const int e = first + group + (along_k ? 0 : 8 * i);
+      const int k = (along_k ? 4 * i : 0) ^ (factors * member);
+      offsets[i] = static_cast<int>(sizeof(float)) * Tile::place(e, k);
+    }
+  }
+
+  MYNAH_HOST_DEVICE constexpr int place(int e, int word, int i = 0) const {
+    const int k = word * factors + i;
+    if constexpr (along_k) {
+      return offsets[k / 4] + static_cast<int>(sizeof(float)) * (e * Tile::depth + k % 4);
+    } else {
+      const int exchange = factors == 1 ? word / 4 % 2 : i;  // what k changes of h beside what t does
+      return offsets[(e / 8 % 4) ^ exchange] + static_cast<int>(sizeof(float)) * (k * extent + e / 32 * 32);
+    }
+  }
+};
+
 }  // namespace mynah::kernels::cuda
