@@ -1,13 +1,13 @@
-#include "kernels/linear_override.h"
+#include "kernels/cuda/linear_override.h"
 
-namespace mynah::kernels {
+namespace mynah::kernels::cuda {
 namespace {
 
-thread_local std::optional<cuda::LinearChoice> override_choice;
+thread_local std::optional<LinearChoice> override_choice;
 
 }  // namespace
 
-LinearOverride::LinearOverride(const cuda::LinearChoice& choice) {
+LinearOverride::LinearOverride(const LinearChoice& choice) {
   override_choice = choice;
 }
 
@@ -15,8 +15,8 @@ LinearOverride::~LinearOverride() {
   override_choice.reset();
 }
 
-std::optional<cuda::LinearChoice> overridden_linear() {
+std::optional<LinearChoice> overridden_linear() {
   return override_choice;
 }
 
-}  // namespace mynah::kernels
+}  // namespace mynah::kernels::cuda

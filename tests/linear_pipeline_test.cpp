@@ -8,10 +8,10 @@
 #include <set>
 
 #include "engine/buffer.h"
+#include "kernels/cuda/linear_override.h"
 #include "kernels/cuda/swizzle.h"
 #include "kernels/error.h"
 #include "kernels/linear.h"
-#include "kernels/linear_override.h"
 #include "tests/cuda_schedule.h"
 #include "tests/every_device.h"
 
@@ -136,7 +136,7 @@ std::vector<std::uint32_t> bits_of_products(Stream& stream, const Shape& shape, 
                 dz = operand(shape.rows, shape.outputs), b = operand(1, shape.outputs);
   const Operand y = operand(shape.rows, shape.outputs), dx = operand(shape.rows, shape.inputs),
                 dw = operand(shape.outputs, shape.inputs), db = operand(1, shape.outputs);
-  const kernels::LinearOverride chosen(choice);
+  const kernels::cuda::LinearOverride chosen(choice);
   kernels::linear_forward(stream, x.view(), w.view(), b.view().row(0), kernels::Activation::relu, y.view(), {},
                           {precision});
   kernels::linear_backward(stream, x.view(), w.view(), dz.view(), dx.view(), dw.view(), db.view().row(0), {},

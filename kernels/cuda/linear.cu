@@ -5,10 +5,10 @@
 
 #include "kernels/cuda/dot_product.h"
 #include "kernels/cuda/linear_mma.h"
+#include "kernels/cuda/linear_override.h"
 #include "kernels/cuda/linear_parts.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/mma_tile.h"
-#include "kernels/linear_override.h"
 
 namespace mynah::kernels::cuda {
 namespace {

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "engine/layers/linear.h"
-#include "kernels/linear_override.h"
+#include "kernels/cuda/linear_override.h"
 #include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 #include "tests/operations/rivals/rivals.h"
@@ -38,7 +38,7 @@ void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add, P
                                        {precision});
              }});
   run.expect_same([=](const Place& at) {
-    std::optional<kernels::LinearOverride> chosen;
+    std::optional<kernels::cuda::LinearOverride> chosen;
     if (choice) chosen.emplace(*choice);
     kernels::linear_forward(at.stream, at.matrix(x), at.matrix(w), at.vector(b), shape.activation, at.matrix(y),
                             keep_z ? at.matrix(z) : Matrix{}, {precision, add});
@@ -79,7 +79,7 @@ void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted,
                                         at.matrix(dw), {}, {}, {wanted.precision});
              }});
   run.expect_same([=](const Place& at) {
-    std::optional<kernels::LinearOverride> chosen;
+    std::optional<kernels::cuda::LinearOverride> chosen;
     if (choice) chosen.emplace(*choice);
     kernels::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), wants_dx ? at.matrix(dx) : Matrix{},
                              wanted.dw ? at.matrix(dw) : Matrix{}, at.vector(db),
