@@ -37,5 +37,26 @@ TEST(LinearSelection, the_cases_reach_every_kernel) {
   EXPECT_TRUE(reached.contains({LinearProduct::forward, LinearKernel::dot, false}));
 }
 
+TEST(LinearSelection, the_pipelined_kernel_is_for_large_deep_products_in_tf32) {
+  using kernels::Precision;
+  using kernels::cuda::choose_linear;
+  using kernels::cuda::LinearChoice;
+  using kernels::cuda::LinearKernel;
+  using kernels::cuda::LinearProduct;
+  for (const auto product : {LinearProduct::forward, LinearProduct::input_gradient, LinearProduct::weight_gradient}) {
+    const auto kernel_of = [&](Index m, Index n, Index k, Precision precision) {
+      return choose_linear(product, m, n, k, precision).kernel;
+    };
+    EXPECT_EQ(kernel_of(4096, 1024, 1024, Precision::tf32), LinearKernel::pipelined);
+    EXPECT_EQ(kernel_of(4096, 1024, 1024, Precision::bfloat16), LinearKernel::large);
+    EXPECT_EQ(kernel_of(4096, 1024, 1024, Precision::float32), LinearKernel::large);
+    EXPECT_EQ(kernel_of(4096, 1024, 255, Precision::tf32), LinearKernel::large);  // too shallow
+    EXPECT_EQ(kernel_of(256, 256, 1024, Precision::tf32), LinearKernel::small);   // too few tiles
+    const LinearChoice in_parts = choose_linear(product, 1024, 1024, 8192, Precision::tf32);
+    EXPECT_EQ(in_parts.kernel, LinearKernel::pipelined);
+    EXPECT_EQ(in_parts.parts, 2);
+  }
+}
+
 }  // namespace
 }  // namespace mynah::tests

@@ -1,9 +1,11 @@
 #include "kernels/linear.h"
 
 #include <limits>
+#include <string>
 
 #include "kernels/cuda/dot_product.h"
 #include "kernels/cuda/linear_mma.h"
+#include "kernels/cuda/linear_override.h"
 #include "kernels/cuda/linear_parts.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/mma_tile.h"
@@ -56,6 +58,7 @@ Index prepare_parts(Stream& stream, LinearArguments& arguments, Index parts, Ind
   if (parts <= 1) return 1;
   arguments.part_depth = ceil_divide(ceil_divide(arguments.depth, parts), step) * step;
   parts = ceil_divide(arguments.depth, arguments.part_depth);
+  if (parts <= 1) return 1;  // less deep than a step
   const Index elements = arguments.a.extent * arguments.b.extent;
   const Index sums = arguments.target.row_sums == nullptr ? 0 : arguments.a.extent;
   const std::size_t bytes = static_cast<std::size_t>(parts * (elements + sums)) * sizeof(float);
@@ -79,13 +82,18 @@ void add_parts(Stream& stream, const char* operation, const LinearArguments& arg
 template <LinearProduct product>
 void launch_tiles(Stream& stream, const char* operation, LinearKernel kernel, const LinearArguments& arguments,
                   Index parts, bool packs) {
-  if (kernel == LinearKernel::large) {
-    launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
-  } else if (kernel == LinearKernel::medium) {
-    launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
-  } else {
-    launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
+  switch (kernel) {
+    case LinearKernel::small:
+      return launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
+    case LinearKernel::medium:
+      return launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
+    case LinearKernel::large:
+      return launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
+    case LinearKernel::pipelined:
+    case LinearKernel::dot:
+      break;
   }
+  throw_no_tile(operation, kernel);
 }
 
 /// The launch common to the three products. packs: both operands may be read four floats at a time.
@@ -93,7 +101,8 @@ template <LinearProduct product>
 void multiply(Stream& stream, const char* operation, Precision precision, LinearArguments arguments, bool packs) {
   require(arguments.depth < std::numeric_limits<int>::max() - deepest_mma_tile, operation,
           "a sum of fewer than two thousand million products");
-  const LinearChoice choice = choose_linear(product, arguments.a.extent, arguments.b.extent, arguments.depth);
+  const LinearChoice choice = overridden_linear().value_or(
+      choose_linear(product, arguments.a.extent, arguments.b.extent, arguments.depth, precision));
   if (choice.kernel == LinearKernel::dot) return launch_dots(stream, operation, precision, arguments, packs);
   const bool strict = precision == Precision::float32;
   const Index deepest_tile = strict ? SmallTile::tile_k : deepest_mma_tile;  // the others' depths divide it
@@ -115,6 +124,12 @@ LinearTarget target_of(Matrix c) {
 }
 
 }  // namespace
+
+void throw_no_tile(const char* operation, LinearKernel kernel) {
+  throw Error(
+      Error::Cause::internal, operation,
+      "the kernel " + std::to_string(static_cast<int>(kernel)) + " of LinearKernel has no tile for this product");
+}
 
 Index queue_weight_parts(Stream& stream, const char* operation, LinearArguments& arguments, const LinearChoice& choice,
                          bool packs) {

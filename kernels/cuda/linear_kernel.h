@@ -63,14 +63,18 @@ __device__ __forceinline__ Pack<4> fetch(const Operand& operand, Index e, Index 
 }
 
 /// See tile.h.
-template <bool along_k_, bool packs>
+template <bool along_k_, bool packs_>
 struct MatrixLoader {
   static constexpr bool along_k = along_k_;
+  static constexpr bool packs = packs_;
   const Operand& operand;
   __device__ __forceinline__ Pack<4> four(Index e, int k, int end_k) const {
     return fetch<along_k, packs>(operand, e, k, end_k);
   }
 };
+
+/// Where a kernel that has no tiles, or none of this precision, was asked for one.
+[[noreturn]] void throw_no_tile(const char* operation, LinearKernel kernel);
 
 /// The end of an element's way: bias, activation, what was there before.
 __device__ __forceinline__ float finished(const LinearTarget& target, Index m, Index n, float value) {
@@ -187,6 +191,9 @@ __global__ void __launch_bounds__(Block::threads, 2) linear_kernel(EarlierWork e
   }
 }
 
+/// What a launch may ask for without saying so before.
+constexpr std::size_t ordinary_shared_bytes = std::size_t{48} * 1024;
+
 /// Launches the kernel with the block template Block, which takes two loaders. packs: both operands may be read four
 /// floats at a time.
 template <template <class, class> class Block, LinearProduct product>
@@ -198,8 +205,14 @@ void launch_linear(Stream& stream, const char* operation, LinearArguments argume
   LaunchShape shape = tile_grid(arguments, Plain::tile_m, Plain::tile_n, parts);
   shape.block = dim3(Plain::threads);
   shape.shared_bytes = Plain::shared_bytes;
-  launch(stream, operation, shape, packs ? linear_kernel<Packed, !a_along_k> : linear_kernel<Plain, !a_along_k>,
-         arguments);
+  const auto kernel = packs ? linear_kernel<Packed, !a_along_k> : linear_kernel<Plain, !a_along_k>;
+  if constexpr (Plain::shared_bytes > ordinary_shared_bytes) {
+    const CurrentDevice current(stream.device().ordinal, operation);
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(Plain::shared_bytes)),
+          operation);
+  }
+  launch(stream, operation, shape, kernel, arguments);
 }
 
 }  // namespace mynah::kernels::cuda

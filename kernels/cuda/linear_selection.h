@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "kernels/precision.h"
 #include "kernels/view.h"
 
 namespace mynah::kernels::cuda {
 
-/// The one place that says which kernel computes a product of a linear layer. Its precision does not matter here: a
-/// tile is multiplied by the multiply-add units in float32 (tile.h), by tensor cores in tf32 and bfloat16
-/// (mma_tile.h).
+/// The one place that says which kernel computes a product of a linear layer. A tile is multiplied by the multiply-add
+/// units in float32 (tile.h), by tensor cores in tf32 and bfloat16 (mma_tile.h, pipelined_tile.h).
 
 /// C [m, n] = Σ_k A(m, k) B(k, n):
 enum class LinearProduct {
@@ -18,10 +18,11 @@ enum class LinearProduct {
 };
 
 enum class LinearKernel {
-  dot,     ///< A warp for each element of C; forward only.
-  small,   ///< 32 x 32 tiles
-  medium,  ///< 64 x 64 tiles
-  large,   ///< 128 x 128 tiles
+  dot,        ///< A warp for each element of C; forward only.
+  small,      ///< 32 x 32 tiles
+  medium,     ///< 64 x 64 tiles
+  large,      ///< 128 x 128 tiles
+  pipelined,  ///< 128 x 128 tiles by asynchronous copies, with the bits of the large one; tf32 and bfloat16 only.
 };
 
 struct LinearChoice {
@@ -30,7 +31,17 @@ struct LinearChoice {
 };
 
 constexpr Index linear_tile_extent(LinearKernel kernel) {
-  return kernel == LinearKernel::large ? 128 : kernel == LinearKernel::medium ? 64 : 32;
+  switch (kernel) {
+    case LinearKernel::large:
+    case LinearKernel::pipelined:
+      return 128;
+    case LinearKernel::medium:
+      return 64;
+    case LinearKernel::small:
+    case LinearKernel::dot:
+      break;
+  }
+  return 32;
 }
 
 /// So many blocks give every multiprocessor of a large GPU (132 on an H100) one. A constant, so that the choice, and
@@ -40,12 +51,21 @@ constexpr Index blocks_to_fill = 128;
 /// A part is not shallower than this: below, the second kernel costs more than the parts save.
 constexpr Index shallowest_part = 512;
 
+/// From here on the pipelined kernel has tiles enough to pay for filling its stages, three of the first 16 along k.
+constexpr Index shallowest_pipeline = 256;
+
 /// The larger the tile, the more often a number is used after it was read from memory (tile / 4 floating-point
 /// operations a byte), but the fewer blocks there are; so the largest tile that fits the matrix and still fills the
 /// GPU, with k cut into parts where that fills it. Small networks never fill it: there the small tile is chosen, whose
 /// blocks finish soonest, or, where even that has a handful of blocks or most of a tile would be outside the matrix,
 /// the dot kernel, in which each element has a warp of its own.
-constexpr LinearChoice choose_linear(LinearProduct product, Index m, Index n, Index k) {
+///
+/// Where the large tile fills the GPU with sums that are deep, tf32 takes the pipelined kernel. bfloat16 does not:
+/// there factors would be read from shared memory as float32, 384 cycles' worth of its bandwidth for 16 steps of k,
+/// where the large tile, whose factors lie there rounded, needs 256, and so do the tensor cores of an A100. (Counted,
+/// not measured.)
+constexpr LinearChoice choose_linear(LinearProduct product, Index m, Index n, Index k,
+                                     Precision precision = Precision::float32) {
   const Index smaller = m < n ? m : n;
   if (product == LinearProduct::forward && (m * n <= 2048 || (smaller <= 8 && k >= 32))) return {LinearKernel::dot, 1};
   const Index most_parts = std::max<Index>(1, k / shallowest_part);
@@ -59,6 +79,10 @@ constexpr LinearChoice choose_linear(LinearProduct product, Index m, Index n, In
   }
   if (blocks > 0 && blocks < blocks_to_fill) {
     choice.parts = std::min(most_parts, (blocks_to_fill + blocks - 1) / blocks);
+  }
+  const bool deep = k / choice.parts >= shallowest_pipeline;
+  if (precision == Precision::tf32 && choice.kernel == LinearKernel::large && deep) {
+    choice.kernel = LinearKernel::pipelined;
   }
   return choice;
 }

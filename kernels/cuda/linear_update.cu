@@ -130,13 +130,20 @@ void linear_backward_and_step(Stream& stream, ConstMatrix x, Matrix w, Vector b,
     const Index blocks = std::min(ceil_divide(std::max(w.rows * w.columns, w.rows), parts_threads), grid_limit / 4);
     launch(stream, operation, {dim3(static_cast<unsigned>(blocks)), dim3(parts_threads)}, step_parts_kernel, arguments,
            target, parts);
-  } else if (choice.kernel == LinearKernel::large) {
-    launch_update<LargeTile>(stream, operation, arguments, target, packs);
-  } else if (choice.kernel == LinearKernel::medium) {
-    launch_update<MediumTile>(stream, operation, arguments, target, packs);
-  } else {
-    launch_update<SmallTile>(stream, operation, arguments, target, packs);
+    return;
   }
+  switch (choice.kernel) {
+    case LinearKernel::small:
+      return launch_update<SmallTile>(stream, operation, arguments, target, packs);
+    case LinearKernel::medium:
+      return launch_update<MediumTile>(stream, operation, arguments, target, packs);
+    case LinearKernel::large:
+      return launch_update<LargeTile>(stream, operation, arguments, target, packs);
+    case LinearKernel::pipelined:
+    case LinearKernel::dot:
+      break;
+  }
+  throw_no_tile(operation, choice.kernel);
 }
 
 }  // namespace mynah::kernels::cuda

@@ -7,6 +7,18 @@ namespace mynah::kernels::cuda {
 /// The tensor-core instruction mma.sync, of sm_80 and later: the one place with its PTX. The CUDA-on-CPU build has a
 /// header of the same name in its place. What the lanes hold: kernels/cuda/mma_fragment.h.
 
+/// A factor, rounded to nearest, ties to even, as a word: what round_to_tf32 gives, except that every NaN may become
+/// 0x7fffffff. sm_90 and later have an instruction for what takes seven before.
+__device__ __forceinline__ std::uint32_t tf32_word(float x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  std::uint32_t word;
+  asm("cvt.rn.tf32.f32 %0, %1;" : "=r"(word) : "f"(x));
+  return word;
+#else
+  return rounded_bits<dropped_bits(Precision::tf32)>(__float_as_uint(x));
+#endif
+}
+
 /// Two factors, rounded to nearest, ties to even, as a word: what round_to_bfloat16 gives, except that every NaN
 /// becomes 0x7fff.
 __device__ __forceinline__ std::uint32_t bfloat16_word(float low, float high) {

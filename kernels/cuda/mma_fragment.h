@@ -47,8 +47,4 @@ constexpr int factors_per_word(Precision precision) {
   return precision == Precision::bfloat16 ? 2 : 1;
 }
 
-__device__ __forceinline__ std::uint32_t tf32_word(float x) {
-  return rounded_bits<dropped_bits(Precision::tf32)>(__float_as_uint(x));
-}
-
 }  // namespace mynah::kernels::cuda

@@ -123,6 +123,7 @@ void Executor::run(const KernelLaunch& launch) {
   static_shared_bytes_ = image.bytes;
   threads_ = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
   thread_.resize(static_cast<std::size_t>(threads_));
+  copies_.resize(static_cast<std::size_t>(threads_));
   warps_.resize(static_cast<std::size_t>(threads_ + 31) / 32);
   ready_.resize(static_cast<std::size_t>(threads_ + 63) / 64);
   void* memory = nullptr;
@@ -160,6 +161,7 @@ void Executor::run_block(std::uint64_t number) {
   writable_block_index() = {static_cast<unsigned>(number % grid.x), static_cast<unsigned>(number / grid.x % grid.y),
                             static_cast<unsigned>(number / grid.x / grid.y)};
   std::fill(thread_.begin(), thread_.end(), Thread{});
+  for (CopyGroups& copies : copies_) copies.clear();
   std::fill(ready_.begin(), ready_.end(), ~std::uint64_t{0});
   if (threads_ % 64 != 0) ready_.back() = (std::uint64_t{1} << (threads_ % 64)) - 1;
   for (std::size_t w = 0; w < warps_.size(); ++w) {
@@ -272,6 +274,12 @@ void Executor::thread_finished(Fiber& fiber) {
   ++exited_;
   if (thread.exchange != nullptr) release(std::exchange(thread.exchange, nullptr));
   warp.exited |= 1u << lane();
+  if (copies().count() > 0) {
+    note_failure(cudaErrorLaunchFailure, "thread " + name_of(current_) + " returned while " +
+                                             std::to_string(copies().count()) +
+                                             " asynchronous copies were under way that it has not waited for");
+    abandon();
+  }
   for (std::size_t i = warp.pending.size(); i-- > 0;) complete_if_all_came(warp, i);
   if (arrived_ > 0) {
     note_stuck("thread " + name_of(current_) + " returned while others wait for the whole block");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "copy_groups.h"
 #include "fiber.h"
 #include "include/cuda_on_cpu/launch.h"
 #include "include/cuda_on_cpu/synchronisation.h"
@@ -50,6 +51,8 @@ class Executor {
   void yield();
   void await_host(Site site);
   void* dynamic_shared() const { return dynamic_shared_.get(); }
+  bool is_shared(const void* address) const;
+  CopyGroups& copies() { return copies_[static_cast<std::size_t>(current_)]; }
   void note_failure(cudaError_t error, const std::string& text);
 
   /// Ends the block after a failure was noted. Nothing on the calling thread's stack is destroyed, so its frames must
@@ -102,6 +105,7 @@ class Executor {
   std::vector<Thread> thread_;
   std::vector<Warp> warps_;
   std::vector<std::uint64_t> ready_;
+  std::vector<CopyGroups> copies_;  // of each thread
 
   int arrived_ = 0;
   int exited_ = 0;

@@ -1,6 +1,9 @@
 #include "kernels/linear.h"
 
+#include <optional>
+
 #include "engine/layers/linear.h"
+#include "kernels/cuda/linear_override.h"
 #include "tests/operations/null_views.h"
 #include "tests/operations/registry.h"
 #include "tests/operations/rivals/rivals.h"
@@ -10,13 +13,15 @@ namespace {
 
 using kernels::Activation;
 using kernels::Precision;
+using kernels::cuda::LinearChoice;
+using kernels::cuda::LinearKernel;
 
 double product_of(const LinearCase& shape) {
   return static_cast<double>(shape.rows) * static_cast<double>(shape.inputs) * static_cast<double>(shape.outputs);
 }
 
-void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add,
-                  Precision precision = Precision::float32) {
+void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add, Precision precision = Precision::float32,
+                  const std::optional<LinearChoice>& choice = {}) {
   run.flops(2.0 * product_of(shape));
   const auto x = run.input(shape.rows, shape.inputs, shape.layout);
   const auto w = run.input(shape.outputs, shape.inputs, shape.layout);
@@ -33,6 +38,8 @@ void forward_case(Parity& run, const LinearCase& shape, bool keep_z, bool add,
                                        {precision});
              }});
   run.expect_same([=](const Place& at) {
+    std::optional<kernels::cuda::LinearOverride> chosen;
+    if (choice) chosen.emplace(*choice);
     kernels::linear_forward(at.stream, at.matrix(x), at.matrix(w), at.vector(b), shape.activation, at.matrix(y),
                             keep_z ? at.matrix(z) : Matrix{}, {precision, add});
   });
@@ -45,7 +52,8 @@ struct Wanted {
   bool overwrite_weights = false;
 };
 
-void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
+void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted,
+                   const std::optional<LinearChoice>& choice = {}) {
   run.flops(4.0 * product_of(shape));
   const auto x = run.input(shape.rows, shape.inputs, shape.layout);
   const auto w = run.input(shape.outputs, shape.inputs, shape.layout);
@@ -71,6 +79,8 @@ void backward_case(Parity& run, const LinearCase& shape, const Wanted& wanted) {
                                         at.matrix(dw), {}, {}, {wanted.precision});
              }});
   run.expect_same([=](const Place& at) {
+    std::optional<kernels::cuda::LinearOverride> chosen;
+    if (choice) chosen.emplace(*choice);
     kernels::linear_backward(at.stream, at.matrix(x), at.matrix(w), at.matrix(dz), wants_dx ? at.matrix(dx) : Matrix{},
                              wanted.dw ? at.matrix(dw) : Matrix{}, at.vector(db),
                              {wanted.input_activation, at.matrix(x)},
@@ -127,6 +137,28 @@ void register_unaligned(Family& family) {
         kernels::linear_forward(at.stream, at.matrix(x), at.matrix(w), at.vector(b), Activation::relu, at.matrix(y));
       });
     });
+  }
+}
+
+/// The pipelined kernel, which the rule takes for products that would keep the emulated device busy for long: on few
+/// tiles, some of them hardly begun, in one part and in three.
+void add_pipelined(Family& family, Precision precision) {
+  for (const LinearCase& shape : {LinearCase{130, 132, 140, {}}, LinearCase{33, 131, 135, {5, 2}},
+                                  LinearCase{300, 70, 36, {1, 0}, true, Activation::gelu},
+                                  LinearCase{64, 36, 300, {4, 0}, false, Activation::none}}) {
+    for (const Index parts : {1, 3}) {
+      const LinearChoice choice{LinearKernel::pipelined, parts};
+      const std::string text = text_of(shape) + ", pipelined in " + std::to_string(parts);
+      family.parity(
+          "linear_forward", text, [=](Parity& run) { forward_case(run, shape, true, false, precision, choice); },
+          precision);
+      family.parity(
+          "linear_backward", text,
+          [=](Parity& run) {
+            backward_case(run, shape, {true, true, true, false, shape.activation, precision}, choice);
+          },
+          precision);
+    }
   }
 }
 
@@ -195,7 +227,10 @@ void add_reduced_precision(Family& family, Precision precision) {
 }
 
 const Family linear("linear", [](Family& family) {
-  for (const Precision precision : {Precision::tf32, Precision::bfloat16}) add_reduced_precision(family, precision);
+  for (const Precision precision : {Precision::tf32, Precision::bfloat16}) {
+    add_reduced_precision(family, precision);
+    add_pipelined(family, precision);
+  }
   for (const Precision precision : {Precision::float32, Precision::tf32, Precision::bfloat16}) {
     register_speed(family, precision);
   }

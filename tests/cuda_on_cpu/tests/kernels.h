@@ -71,6 +71,23 @@ cudaError_t lane_that_never_comes(cudaStream_t stream);
 cudaError_t sum_with_absent_lanes(cudaStream_t stream, const float* x, float* total, int count);
 enum class MissingLane { returned, at_a_barrier, with_another_instruction };
 cudaError_t multiply_without_a_lane(cudaStream_t stream, MissingLane what);
+/// y = x, 2 x 128 values, by asynchronous copies of 32 threads, each of which reads what another has copied; the last
+/// three of x are left out, and zero in y.
+enum class CopyDefect {
+  none,
+  no_wait,
+  wait_too_weak,
+  no_commit,
+  no_barrier,
+  source_overwritten,
+  target_reused,
+  source_misaligned,
+  target_misaligned,
+  target_not_shared,
+  reads_more_than_it_writes,
+  never_awaited
+};
+cudaError_t copy(cudaStream_t stream, float* x, float* y, CopyDefect defect);
 cudaError_t block_order(cudaStream_t stream, float* y, int blocks);
 cudaError_t trap(cudaStream_t stream);
 cudaError_t failing_assertion(cudaStream_t stream);

@@ -347,6 +347,38 @@ TEST_F(PlantedDefect, TensorCoreInstructionWithoutALane) {
   }
 }
 
+TEST_F(PlantedDefect, AsynchronousCopies) {
+  using planted::CopyDefect;
+  std::vector<float> x(256);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
+  std::vector<float> expected = x;
+  for (std::size_t i = 253; i < 256; ++i) expected[i] = 0.0f;
+  const auto copies = [&](CopyDefect defect) {
+    return agrees(
+        [&](float* y) {
+          const DeviceVector<float> dx(x);
+          const cudaError_t launched = planted::copy(nullptr, dx.get(), y, defect);
+          return launched == cudaSuccess ? cudaDeviceSynchronize() : launched;
+        },
+        expected);
+  };
+  EXPECT_TRUE(copies(CopyDefect::none));
+  for (const CopyDefect defect : {CopyDefect::no_wait, CopyDefect::wait_too_weak, CopyDefect::no_barrier,
+                                  CopyDefect::source_overwritten, CopyDefect::target_reused}) {
+    EXPECT_FALSE(copies(defect)) << static_cast<int>(defect);
+  }
+  const DeviceVector<float> dx(x), y(256);
+  const auto report = [&](CopyDefect defect, const char* what) {
+    expect_failure(planted::copy(nullptr, dx.get(), y.get(), defect), cudaErrorLaunchFailure, {what, "copy_kernel"});
+  };
+  report(CopyDefect::no_commit, "returned while 1 asynchronous copies were under way");
+  report(CopyDefect::never_awaited, "returned while 1 asynchronous copies were under way");
+  report(CopyDefect::source_misaligned, "the source of an asynchronous copy is not aligned to its size");
+  report(CopyDefect::target_misaligned, "the target of an asynchronous copy is not aligned to its size");
+  report(CopyDefect::target_not_shared, "from global into shared memory, and this one does not");
+  report(CopyDefect::reads_more_than_it_writes, "would read more than it writes");
+}
+
 TEST_F(PlantedDefect, TrapAndAssertion) {
   expect_failure(planted::trap(nullptr), cudaErrorLaunchFailure, {"__trap", "trap_kernel", "thread (2, 0, 0)"});
   expect_failure(planted::failing_assertion(nullptr), cudaErrorAssert,

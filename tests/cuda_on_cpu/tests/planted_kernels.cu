@@ -7,6 +7,7 @@
 #include <cassert>
 
 #include "kernels.h"
+#include "kernels/cuda/async_copy.h"
 #include "kernels/cuda/earlier_work.h"
 #include "kernels/cuda/mma.h"
 #include "kernels/cuda/shared_memory.h"
@@ -145,6 +146,40 @@ __global__ void multiply_without_a_lane_kernel(planted::MissingLane what) {
   cuda::multiply_add<Precision::tf32>(sums, cuda::FragmentA{}, cuda::FragmentB{});
 }
 
+__global__ void copy_kernel(float* x, float* y, planted::CopyDefect defect) {
+  namespace cuda = mynah::kernels::cuda;
+  using planted::CopyDefect;
+  __shared__ __align__(16) float tiles[2][128];
+  const int mine = 4 * static_cast<int>(threadIdx.x);
+  const int other = 124 - mine;
+  const auto write = [&](int tile) {
+    for (int i = 0; i < 4; ++i) y[128 * tile + other + i] = tiles[tile][other + i];
+  };
+  cuda::start_copy<16>(tiles[0] + mine + (defect == CopyDefect::target_misaligned ? 2 : 0),
+                       x + mine + (defect == CopyDefect::source_misaligned ? 1 : 0), 16);
+  cuda::commit_copies();
+  if (defect == CopyDefect::source_overwritten) x[mine] = 7.0f;
+  cuda::start_copy<16>(defect == CopyDefect::target_not_shared ? y : tiles[1] + mine, x + 128 + mine,
+                       mine < 124                                        ? 16
+                       : defect == CopyDefect::reads_more_than_it_writes ? 20
+                                                                         : 4);
+  if (defect != CopyDefect::no_commit) cuda::commit_copies();
+  if (defect == CopyDefect::wait_too_weak) {
+    cuda::wait_for_copies<2>();
+  } else if (defect != CopyDefect::no_wait) {
+    cuda::wait_for_copies<1>();
+  }
+  if (defect != CopyDefect::no_barrier) __syncthreads();
+  write(0);
+  if (defect == CopyDefect::target_reused) {
+    cuda::start_copy<4>(tiles[0] + mine, x + 128 + mine, 4);
+    cuda::commit_copies();
+  }
+  if (defect != CopyDefect::never_awaited) cuda::wait_for_copies<0>();
+  __syncthreads();
+  write(1);
+}
+
 __global__ void block_order_kernel(float* y) {
   // Each block continues from what it takes for its predecessor's result.
   if (blockIdx.x > 0) y[blockIdx.x] = y[blockIdx.x - 1] + 1.0f;
@@ -210,6 +245,9 @@ cudaError_t sum_with_absent_lanes(cudaStream_t stream, const float* x, float* to
 }
 cudaError_t multiply_without_a_lane(cudaStream_t stream, MissingLane what) {
   return start(stream, 1, 32, 0, &multiply_without_a_lane_kernel, what);
+}
+cudaError_t copy(cudaStream_t stream, float* x, float* y, CopyDefect defect) {
+  return start(stream, 1, 32, 0, &copy_kernel, x, y, defect);
 }
 cudaError_t block_order(cudaStream_t stream, float* y, int blocks) {
   return start(stream, static_cast<unsigned>(blocks), 1, 0, &block_order_kernel, y);

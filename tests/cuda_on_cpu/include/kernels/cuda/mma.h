@@ -8,6 +8,10 @@ namespace mynah::kernels::cuda {
 
 /// The tensor-core instruction mma.sync, in place of the header of the same name beside the kernels.
 
+inline std::uint32_t tf32_word(float x) {
+  return rounded_bits<dropped_bits(Precision::tf32)>(__float_as_uint(x));
+}
+
 inline std::uint32_t bfloat16_word(float low, float high) {
   constexpr int dropped = dropped_bits(Precision::bfloat16);
   return rounded_bits<dropped>(__float_as_uint(low)) >> dropped | rounded_bits<dropped>(__float_as_uint(high));
