@@ -1,12 +1,14 @@
 #include "kernels/linear.h"
 
 #include <limits>
+#include <string>
 
 #include "kernels/cuda/dot_product.h"
 #include "kernels/cuda/linear_mma.h"
 #include "kernels/cuda/linear_parts.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/mma_tile.h"
+#include "kernels/linear_tuning.h"
 
 namespace mynah::kernels::cuda {
 namespace {
@@ -79,13 +81,17 @@ void add_parts(Stream& stream, const char* operation, const LinearArguments& arg
 template <LinearProduct product>
 void launch_tiles(Stream& stream, const char* operation, LinearKernel kernel, const LinearArguments& arguments,
                   Index parts, bool packs) {
-  if (kernel == LinearKernel::large) {
-    launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
-  } else if (kernel == LinearKernel::medium) {
-    launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
-  } else {
-    launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
+  switch (kernel) {
+    case LinearKernel::small:
+      return launch_linear<TileBlocks<SmallTile>::template Block, product>(stream, operation, arguments, parts, packs);
+    case LinearKernel::medium:
+      return launch_linear<TileBlocks<MediumTile>::template Block, product>(stream, operation, arguments, parts, packs);
+    case LinearKernel::large:
+      return launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
+    case LinearKernel::dot:
+      break;
   }
+  throw_no_tile(operation, kernel);
 }
 
 /// The launch common to the three products. packs: both operands may be read four floats at a time.
@@ -93,7 +99,8 @@ template <LinearProduct product>
 void multiply(Stream& stream, const char* operation, Precision precision, LinearArguments arguments, bool packs) {
   require(arguments.depth < std::numeric_limits<int>::max() - deepest_mma_tile, operation,
           "a sum of fewer than two thousand million products");
-  const LinearChoice choice = choose_linear(product, arguments.a.extent, arguments.b.extent, arguments.depth);
+  const LinearChoice choice = kernels::choose_linear(
+      stream, {product, precision, arguments.a.extent, arguments.b.extent, arguments.depth, packs});
   if (choice.kernel == LinearKernel::dot) return launch_dots(stream, operation, precision, arguments, packs);
   const bool strict = precision == Precision::float32;
   const Index deepest_tile = strict ? SmallTile::tile_k : deepest_mma_tile;  // the others' depths divide it
@@ -115,6 +122,10 @@ LinearTarget target_of(Matrix c) {
 }
 
 }  // namespace
+
+void throw_no_tile(const char* operation, LinearKernel kernel) {
+  throw Error(Error::Cause::internal, operation, std::string(traits_of(kernel).name) + " is not a kernel of tiles");
+}
 
 Index queue_weight_parts(Stream& stream, const char* operation, LinearArguments& arguments, const LinearChoice& choice,
                          bool packs) {

@@ -72,6 +72,9 @@ struct MatrixLoader {
   }
 };
 
+/// Where a kernel that has no tiles was asked for one.
+[[noreturn]] void throw_no_tile(const char* operation, LinearKernel kernel);
+
 /// The end of an element's way: bias, activation, what was there before.
 __device__ __forceinline__ float finished(const LinearTarget& target, Index m, Index n, float value) {
   if (target.bias != nullptr) value += target.bias[n];

@@ -8,13 +8,20 @@ namespace {
 template <Precision precision, LinearProduct product>
 void launch_product(Stream& stream, const char* operation, LinearKernel kernel, const LinearArguments& arguments,
                     Index parts, bool packs) {
-  if (kernel == LinearKernel::large) {
-    launch_linear<MmaBlocks<LargeMma, precision>::template Block, product>(stream, operation, arguments, parts, packs);
-  } else if (kernel == LinearKernel::medium) {
-    launch_linear<MmaBlocks<MediumMma, precision>::template Block, product>(stream, operation, arguments, parts, packs);
-  } else {
-    launch_linear<MmaBlocks<SmallMma, precision>::template Block, product>(stream, operation, arguments, parts, packs);
+  switch (kernel) {
+    case LinearKernel::small:
+      return launch_linear<MmaBlocks<SmallMma, precision>::template Block, product>(stream, operation, arguments, parts,
+                                                                                    packs);
+    case LinearKernel::medium:
+      return launch_linear<MmaBlocks<MediumMma, precision>::template Block, product>(stream, operation, arguments,
+                                                                                     parts, packs);
+    case LinearKernel::large:
+      return launch_linear<MmaBlocks<LargeMma, precision>::template Block, product>(stream, operation, arguments, parts,
+                                                                                    packs);
+    case LinearKernel::dot:
+      break;
   }
+  throw_no_tile(operation, kernel);
 }
 
 template <Precision precision>
