@@ -71,7 +71,7 @@ std::filesystem::path use_linear_tuning_named(const std::string& name) {
     kernels::forget_linear_choices();
     return {};
   }
-  const std::filesystem::path path = name == "on" ? linear_tuning_cache() : std::filesystem::path(name);
+  std::filesystem::path path = name == "on" ? linear_tuning_cache() : std::filesystem::path(name);
   use_linear_tuning(path);
   return path;
 }

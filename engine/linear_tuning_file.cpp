@@ -31,7 +31,6 @@ using Json = nlohmann::ordered_json;
 using kernels::LinearKey;
 using kernels::Precision;
 using kernels::cuda::LinearChoice;
-using kernels::cuda::LinearKernel;
 
 constexpr const char* format_name = "mynah linear tuning";
 constexpr int version = 1;

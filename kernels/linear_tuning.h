@@ -1,7 +1,7 @@
 #pragma once
 
-#include <compare>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kernels/cuda/linear_selection.h"
@@ -23,7 +23,11 @@ struct LinearKey {
   Index n = 0;
   Index k = 0;
   bool packs = false;  ///< Both operands may be read four floats at a time: beginnings and strides of 16 bytes.
-  friend auto operator<=>(const LinearKey&, const LinearKey&) = default;
+  friend bool operator==(const LinearKey&, const LinearKey&) = default;
+  friend bool operator<(const LinearKey& a, const LinearKey& b) {
+    return std::tie(a.product, a.precision, a.m, a.n, a.k, a.packs) <
+           std::tie(b.product, b.precision, b.m, b.n, b.k, b.packs);
+  }
 };
 
 struct TunedLinear {

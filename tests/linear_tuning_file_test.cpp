@@ -197,7 +197,8 @@ TEST_F(LinearTuningFile, IsUsedByItsDeviceWhereAskedFor) {
 }
 
 TEST_F(LinearTuningFile, OnMeansTheCacheOfTheUser) {
-  const std::string before = std::getenv("XDG_CACHE_HOME") == nullptr ? "" : std::getenv("XDG_CACHE_HOME");
+  const char* const given = std::getenv("XDG_CACHE_HOME");
+  const std::string before = given == nullptr ? "" : given;
   ::setenv("XDG_CACHE_HOME", folder_.path().c_str(), 1);
   const std::filesystem::path cache = folder_ / "mynah" / "linear_tuning.json";
   EXPECT_EQ(linear_tuning_cache(), cache);

@@ -204,7 +204,7 @@ class ForcedChoice : public CudaParity {
   }
   void TearDown() override { kernels::forget_linear_choices(); }
 
-  /// Every kernel with several numbers of parts, wherever it may compute `key`.
+  /// Every kernel with several numbers of parts, wherever it may compute `key`; key.packs is what it should be.
   template <class Call>
   void for_every_choice(LinearKey key, const Call& call) {
     for (const auto& kernel : kernels::cuda::linear_kernels) {
@@ -222,6 +222,7 @@ class ForcedChoice : public CudaParity {
         for (const auto& entry : log.entries()) {
           if (entry.key.product != key.product) continue;
           EXPECT_TRUE(entry.tuned && same(entry.choice, choice));
+          EXPECT_EQ(entry.key.packs, key.packs);
           ++forced;
         }
         EXPECT_GE(forced, 1U) << "the product was computed by another way";
@@ -240,14 +241,18 @@ class ForcedChoice : public CudaParity {
   std::map<LinearKernel, int> computed_;
 };
 
-/// The summed edge is long enough for seven parts.
 constexpr std::array<Layout, 3> forced_layouts{{{0, 0}, {4, 0}, {1, 1}}};
+
+/// Rows of operands are multiples of four long below, and their summed edges enough for seven parts.
+bool packs_in(const Layout& layout) {
+  return layout.offset == 0;
+}
 
 TEST_F(ForcedChoice, ComputesTheForwardProduct) {
   for (const Precision precision : {Precision::float32, Precision::tf32, Precision::bfloat16}) {
     for (const Layout layout : forced_layouts) {
       const Index rows = 35, inputs = 232, outputs = 67;
-      for_every_choice({LinearProduct::forward, precision, rows, outputs, inputs}, [&] {
+      for_every_choice({LinearProduct::forward, precision, rows, outputs, inputs, packs_in(layout)}, [&] {
         Parity run;
         const auto x = run.input(rows, inputs, layout);
         const auto w = run.input(outputs, inputs, layout);
@@ -268,8 +273,8 @@ TEST_F(ForcedChoice, ComputesTheForwardProduct) {
 TEST_F(ForcedChoice, ComputesTheGradientOfTheInput) {
   for (const Precision precision : {Precision::float32, Precision::tf32, Precision::bfloat16}) {
     for (const Layout layout : forced_layouts) {
-      const Index rows = 37, inputs = 66, outputs = 233;
-      for_every_choice({LinearProduct::input_gradient, precision, rows, inputs, outputs}, [&] {
+      const Index rows = 37, inputs = 68, outputs = 232;
+      for_every_choice({LinearProduct::input_gradient, precision, rows, inputs, outputs, packs_in(layout)}, [&] {
         Parity run;
         const auto x = run.input(rows, inputs, layout);
         const auto w = run.input(outputs, inputs, layout);
@@ -289,8 +294,8 @@ TEST_F(ForcedChoice, ComputesTheGradientOfTheInput) {
 TEST_F(ForcedChoice, ComputesTheGradientOfTheWeightsWithRowSums) {
   for (const Precision precision : {Precision::float32, Precision::tf32, Precision::bfloat16}) {
     for (const Layout layout : forced_layouts) {
-      const Index rows = 231, inputs = 41, outputs = 68;
-      for_every_choice({LinearProduct::weight_gradient, precision, outputs, inputs, rows}, [&] {
+      const Index rows = 231, inputs = 44, outputs = 68;
+      for_every_choice({LinearProduct::weight_gradient, precision, outputs, inputs, rows, packs_in(layout)}, [&] {
         Parity run;
         const auto x = run.input(rows, inputs, layout);
         const auto w = run.input(outputs, inputs, layout);
@@ -310,31 +315,32 @@ TEST_F(ForcedChoice, ComputesTheGradientOfTheWeightsWithRowSums) {
 
 TEST_F(ForcedChoice, TakesTheOptimizersStepWithTheGradient) {
   for (const Layout layout : forced_layouts) {
-    const Index rows = 231, inputs = 41, outputs = 68;
-    for_every_choice({LinearProduct::weight_gradient, Precision::float32, outputs, inputs, rows}, [&] {
-      Parity run;
-      const auto x = run.input(rows, inputs, layout);
-      const auto dz = run.input(rows, outputs, layout);
-      const auto w = run.changed(outputs, inputs, layout);
-      const auto b = run.changed(1, outputs, layout);
-      const auto w_first = run.changed(outputs, inputs, layout);
-      const auto b_first = run.changed(1, outputs, layout);
-      const auto rate = run.given<float>({0.01f}, 1, 1);
-      const auto steps = run.given<Index>({6}, 1, 1);
-      run.expect_same([=](const Place& at) {
-        Buffer<float> scratch(at.stream.device(), outputs * inputs + outputs);  // where a gradient may be left
-        kernels::StepRule rule;
-        rule.descends = true;
-        rule.sgd.momentum = 0.9;
-        rule.learning_rate = at.pointer(rate);
-        rule.steps = at.pointer(steps);
-        const kernels::LinearStep step{&rule, at.matrix(w_first), {}, at.vector(b_first), {}};
-        kernels::linear_backward_and_step(at.stream, at.matrix(x), at.matrix(w), at.vector(b), at.matrix(dz), {},
-                                          {scratch.data(), outputs, inputs},
-                                          {scratch.data() + outputs * inputs, outputs}, step);
-        at.stream.synchronize();
-      });
-    });
+    const Index rows = 231, inputs = 44, outputs = 68;
+    for_every_choice(
+        {LinearProduct::weight_gradient, Precision::float32, outputs, inputs, rows, packs_in(layout)}, [&] {
+          Parity run;
+          const auto x = run.input(rows, inputs, layout);
+          const auto dz = run.input(rows, outputs, layout);
+          const auto w = run.changed(outputs, inputs, layout);
+          const auto b = run.changed(1, outputs, layout);
+          const auto w_first = run.changed(outputs, inputs, layout);
+          const auto b_first = run.changed(1, outputs, layout);
+          const auto rate = run.given<float>({0.01f}, 1, 1);
+          const auto steps = run.given<Index>({6}, 1, 1);
+          run.expect_same([=](const Place& at) {
+            Buffer<float> scratch(at.stream.device(), outputs * inputs + outputs);  // where a gradient may be left
+            kernels::StepRule rule;
+            rule.descends = true;
+            rule.sgd.momentum = 0.9;
+            rule.learning_rate = at.pointer(rate);
+            rule.steps = at.pointer(steps);
+            const kernels::LinearStep step{&rule, at.matrix(w_first), {}, at.vector(b_first), {}};
+            kernels::linear_backward_and_step(at.stream, at.matrix(x), at.matrix(w), at.vector(b), at.matrix(dz), {},
+                                              {scratch.data(), outputs, inputs},
+                                              {scratch.data() + outputs * inputs, outputs}, step);
+            at.stream.synchronize();
+          });
+        });
   }
   expect_every_kernel(false);
 }
