@@ -107,6 +107,10 @@ std::vector<LayerProduct> products_of(const Options& o) {
 }
 
 DeviceId device_of(const Options& o) {
+  if (const std::string reason = cuda_unavailable_reason(); !reason.empty()) {
+    throw input_error("tune", "there is no CUDA device to measure on: " + reason,
+                      "run it where there is one; mynah-operations-cuda-on-cpu shows how it works without");
+  }
   const DeviceId device = choose_device(o.device);
   if (device.backend == Backend::cuda) return device;
   throw input_error("--device " + o.device, "is not a CUDA device, and choices are for those", "use --device cuda");
