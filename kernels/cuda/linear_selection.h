@@ -37,10 +37,12 @@ struct LinearKernelTraits {
 };
 
 /// Every kernel there is, in the order of LinearKernel: what is measured, named and tested is taken from here.
-constexpr std::array<LinearKernelTraits, 4> linear_kernels{{{LinearKernel::dot, "dot", 1},
-                                                            {LinearKernel::small, "small", 32},
-                                                            {LinearKernel::medium, "medium", 64},
-                                                            {LinearKernel::large, "large", 128}}};
+constexpr std::array linear_kernels{
+    LinearKernelTraits{LinearKernel::dot, "dot", 1},
+    LinearKernelTraits{LinearKernel::small, "small", 32},
+    LinearKernelTraits{LinearKernel::medium, "medium", 64},
+    LinearKernelTraits{LinearKernel::large, "large", 128},
+};
 
 constexpr const LinearKernelTraits& traits_of(LinearKernel kernel) {
   return linear_kernels.at(static_cast<std::size_t>(kernel));
