@@ -8,9 +8,11 @@
 #include <limits>
 
 #include "algorithms/tasks/task.h"
+#include "engine/atomic_file.h"
 #include "engine/crc32c.h"
 #include "engine/device.h"
 #include "engine/file_bytes.h"
+#include "engine/linear_tuning.h"
 #include "engine/metrics.h"
 #include "engine/precision_option.h"
 #include "engine/run_folder.h"
@@ -286,6 +288,10 @@ OptionTable BehaviourCloningSettings::table() {
   table.add(
       "precision", &precision,
       "Of the products in training: float32, tf32 or bfloat16 (the last two on tensor cores); weights stay float32");
+  table.add(
+      "tuning", &tuning,
+      "Kernels that `mynah-operations tune` measured for linear layers on a GPU: a file, on (the user's cache) or "
+      "off; they sum in another order than the rule's. Default: MYNAH_TUNING of the environment, else off");
   table.add("patience", &cloning.patience, "Stop after this many epochs without a better validation loss; 0: never");
   table.add("keep-best", &cloning.keep_best, "Keep the weights with the best validation loss, else the last ones");
   table.add("validation-fraction", &validation_fraction, "Part of the episodes that is held out; 0: none");
@@ -315,11 +321,17 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
     throw input_error("--checkpoint-every " + std::to_string(settings.checkpoint_every), "is negative",
                       "give a number of epochs, or 0 for --checkpoint-seconds");
   }
+  std::string tuning;  // The file's content.
+  if (!settings.tuning.empty()) {
+    const std::filesystem::path file = use_linear_tuning_named(settings.tuning);
+    if (!file.empty()) tuning = read_file_bytes(file);
+  }
   // A run can be resumed from any folder.
   settings.data = std::filesystem::absolute(settings.data).lexically_normal().string();
   Job job(settings, progress);
   const RunFolder run = RunFolder::create(out, to_toml(settings.table().to_config()),
                                           overwrite ? RunFolder::Existing::overwrite : RunFolder::Existing::refuse);
+  if (!tuning.empty()) write_file_atomically(run.tuning_path(), tuning);
   MetricsWriter metrics(run.path());
   return train(settings, run, metrics, job, progress, stop);
 }
@@ -336,6 +348,9 @@ BehaviourCloningOutcome resume_behaviour_cloning(const std::filesystem::path& pa
   table.apply(parse_toml_config(run.config(), run.config_path().string(), table.names()));
   settings.cloning.activation = parse_activation(settings.activation);
   settings.cloning.precision = parse_precision(settings.precision);
+  if (!settings.tuning.empty()) {
+    use_linear_tuning_named(settings.tuning == "off" ? "off" : run.tuning_path().string());
+  }
   Job job(settings, progress);
   const auto checkpoint = run.load_checkpoint();
   if (!checkpoint) {

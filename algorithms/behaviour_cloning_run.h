@@ -21,7 +21,10 @@ struct BehaviourCloningSettings {
   std::string activation = "relu";
   std::string precision = "float32";
   std::string population;  ///< Words for PopulationAxes::parse; empty: one network.
-  Index split_seed = -1;   ///< Of which episodes are held out; negative: cloning.seed.
+  /// Measured kernels for linear layers on CUDA, as use_linear_tuning_named takes them: off, on or a file. Empty: what
+  /// is in use stays in use.
+  std::string tuning;
+  Index split_seed = -1;  ///< Of which episodes are held out; negative: cloning.seed.
   BehaviourCloningOptions cloning;
 
   /// The table of all options; it points into this object.
@@ -55,7 +58,7 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
 
 /// Goes on with a run that was killed or stopped, from its last checkpoint: on the same kind of device the result is,
 /// bit for bit, that of a run that was never interrupted. A finished run is refused, and so is one whose data file has
-/// changed.
+/// changed. Measured kernels are those that the run began with: it keeps a copy of their file.
 BehaviourCloningOutcome resume_behaviour_cloning(const std::filesystem::path& run, ProgressObserver& progress,
                                                  const std::atomic<bool>* stop = nullptr);
 

@@ -165,7 +165,7 @@ void RunFolder::lock() {
 void RunFolder::remove_earlier_run() const {
   // config.toml is not removed but replaced afterwards, so that the folder is a run at every moment.
   std::error_code failed;
-  std::vector<fs::path> files = {policy_path(), latest_path(), best_path(), metrics_path()};
+  std::vector<fs::path> files = {policy_path(), latest_path(), best_path(), metrics_path(), tuning_path()};
   for (fs::directory_iterator it(path_, failed), end; !failed && it != end; it.increment(failed)) {
     if (it->path().filename().string().starts_with("events.out.tfevents.")) files.push_back(it->path());
   }

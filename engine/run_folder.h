@@ -12,6 +12,7 @@ namespace mynah {
 /// A training run on disk:
 ///
 ///   RUN/config.toml                       everything needed to repeat the run; what makes a folder a run
+///   RUN/linear_tuning.json                the measured kernels it trains with, if it does (engine/linear_tuning.h)
 ///   RUN/metrics.jsonl                     one JSON object a line             (engine/metrics.h)
 ///   RUN/events.out.tfevents.*             the same for TensorBoard           (engine/metrics.h)
 ///   RUN/checkpoints/latest.safetensors    all that is needed to go on training
@@ -49,6 +50,7 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path config_path() const { return path_ / "config.toml"; }
+  std::filesystem::path tuning_path() const { return path_ / "linear_tuning.json"; }
   std::filesystem::path metrics_path() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path policy_path() const { return path_ / "policy.safetensors"; }
   std::filesystem::path latest_path() const { return path_ / "checkpoints" / "latest.safetensors"; }

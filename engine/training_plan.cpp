@@ -8,6 +8,7 @@
 #include "kernels/error.h"
 #include "kernels/gather.h"
 #include "kernels/linear_loss.h"
+#include "kernels/linear_tuning.h"
 #include "kernels/random.h"
 
 namespace mynah {
@@ -333,6 +334,7 @@ TrainingPlan::StepCost TrainingPlan::count_step() const {
     cost.plain = count.work();
   }
   const kernels::OperationCount count;
+  const kernels::LinearChoiceLog choices;
   if (resident_) {
     cost.steps = steps_per_epoch();
     resident_->run(stream, 0, cost.steps);
@@ -340,6 +342,9 @@ TrainingPlan::StepCost TrainingPlan::count_step() const {
     queue_step(stream, batch);
   }
   cost.taken = count.work();
+  cost.products = static_cast<Index>(choices.entries().size());
+  cost.tuned_products =
+      std::count_if(choices.entries().begin(), choices.entries().end(), [](const auto& one) { return one.tuned; });
   return cost;
 }
 
@@ -355,7 +360,15 @@ std::string TrainingPlan::describe_cost() const {
   const StepCost cost = count_step();
   std::string result = "a step is " + text(cost.taken, cost.steps);
   const std::string plain = "a step is " + text(cost.plain, 1);
-  return result == plain ? result : result + ", operations one by one " + text(cost.plain, 1);
+  return (result == plain ? result : result + ", operations one by one " + text(cost.plain, 1)) +
+         describe_products(cost);
+}
+
+std::string TrainingPlan::describe_products(const StepCost& cost) const {
+  const std::string origin = kernels::linear_choices_origin(network_->device);
+  if (origin.empty()) return {};
+  return fmt::format("; {} of {} products of linear layers by kernels measured for them ({})", cost.tuned_products,
+                     cost.products, origin);
 }
 
 std::string TrainingPlan::describe() const {

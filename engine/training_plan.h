@@ -116,6 +116,8 @@ class TrainingPlan {
     kernels::Work plain;  ///< Every operation by itself, as Path::direct has them.
     kernels::Work taken;  ///< As this plan takes `steps` steps.
     Index steps = 1;
+    Index products = 0;        ///< Of linear layers, in `taken`, on CUDA;
+    Index tuned_products = 0;  ///< by a kernel that was measured for them (kernels/linear_tuning.h).
   };
   StepCost count_step() const;
 
@@ -154,6 +156,7 @@ class TrainingPlan {
   Index recorded_together() const { return recorded_together(most_recorded_steps_); }
   std::string describe_fusion() const;
   std::string describe_cost() const;
+  std::string describe_products(const StepCost& cost) const;
 
   Network* network_;
   Value input_;

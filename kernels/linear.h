@@ -23,7 +23,8 @@ struct ProductOptions {
 /// z [rows, outputs] is written where it is wanted, and empty where it is not: backward needs it for the activations
 /// whose operand is not y. rows, inputs and outputs may be any size, zero included (no inputs: y = activation(b)). y
 /// and z may not overlap x, w, b or each other. options.add, for Activation::none only: y = y + x wᵀ + b. Sums run over
-/// inputs in a fixed order per backend and shape: the same call gives the same bits.
+/// inputs in a fixed order per backend and shape: the same call gives the same bits. On CUDA that order is another
+/// where kernels that were measured on the device are asked for, see kernels/linear_tuning.h.
 template <class Scalar = float>
 void linear_forward(Stream& stream, ConstMatrixOf<Scalar> x, ConstMatrixOf<Scalar> w, ConstVectorOf<Scalar> b,
                     Activation activation, MatrixOf<Scalar> y, MatrixOf<Scalar> z = {}, ProductOptions options = {});

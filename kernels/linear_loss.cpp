@@ -1,5 +1,6 @@
 #include "kernels/linear_loss.h"
 
+#include "kernels/cuda/linear_selection.h"
 #include "kernels/operation_count.h"
 
 namespace mynah::kernels {
@@ -24,8 +25,7 @@ void linear_loss(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Ma
 }
 
 bool linear_loss_fits(const Stream& stream, [[maybe_unused]] Index rows, [[maybe_unused]] Index inputs, Index outputs) {
-  constexpr Index most_outputs = 32;
-  if (outputs < 1 || outputs > most_outputs || rows < 1) return false;
+  if (outputs < 1 || outputs > cuda::widest_linear_loss || rows < 1) return false;
 #if MYNAH_WITH_CUDA
   if (stream.backend() == Backend::cuda) return cuda::linear_loss_fits(rows, inputs, outputs);
 #endif

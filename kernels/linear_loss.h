@@ -38,7 +38,7 @@ struct LinearLoss {
 void linear_loss(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Matrix y, const LinearLoss& loss);
 
 /// Whether linear_loss takes these sizes: up to 32 outputs and, on CUDA, so few products that linear_forward too would
-/// compute each output by itself (choose_linear).
+/// compute each output by itself (choose_linear; a choice that was measured leaves that as it is).
 bool linear_loss_fits(const Stream& stream, Index rows, Index inputs, Index outputs);
 
 MYNAH_CUDA_TWIN(linear_loss)

@@ -12,6 +12,7 @@
 
 #include "engine/device.h"
 #include "kernels/error.h"
+#include "kernels/linear_tuning.h"
 #include "kernels/processor.h"
 
 namespace mynah::bench {
@@ -57,6 +58,8 @@ nlohmann::ordered_json describe_machine(const std::vector<DeviceId>& devices) {
     machine["gpu"] = device_name(device);
     machine["driver"] = nvidia_driver();
     machine["cuda"] = MYNAH_CUDA_VERSION;
+    const std::string tuning = kernels::linear_choices_origin(device);
+    if (!tuning.empty()) machine["measured_kernels"] = tuning;
     break;
   }
   return machine;

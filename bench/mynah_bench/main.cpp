@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/mynah_bench/commands.h"
+#include "engine/linear_tuning.h"
 #include "engine/nearest_name.h"
 #include "kernels/error.h"
 
@@ -63,6 +64,7 @@ int run(int count, char** arguments) {
   mynah::bench::add_list(app);
   mynah::bench::add_run(app, exit_code, command_line(count, arguments));
   mynah::bench::add_table(app, exit_code);
+  app.parse_complete_callback([] { mynah::use_linear_tuning_of_environment(); });  // before the verb's
   refuse_unknown_verb(app, count, arguments);
   try {
     app.parse(count, arguments);

@@ -9,6 +9,7 @@
 #include "kernels/cuda/linear_parts.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/mma_tile.h"
+#include "kernels/linear_tuning.h"
 
 namespace mynah::kernels::cuda {
 namespace {
@@ -101,8 +102,8 @@ template <LinearProduct product>
 void multiply(Stream& stream, const char* operation, Precision precision, LinearArguments arguments, bool packs) {
   require(arguments.depth < std::numeric_limits<int>::max() - deepest_mma_tile, operation,
           "a sum of fewer than two thousand million products");
-  const LinearChoice choice = overridden_linear().value_or(
-      choose_linear(product, arguments.a.extent, arguments.b.extent, arguments.depth, precision));
+  const LinearChoice choice = overridden_linear().value_or(kernels::choose_linear(
+      stream, {product, precision, arguments.a.extent, arguments.b.extent, arguments.depth, packs}));
   if (choice.kernel == LinearKernel::dot) return launch_dots(stream, operation, precision, arguments, packs);
   const bool strict = precision == Precision::float32;
   const Index deepest_tile = strict ? SmallTile::tile_k : deepest_mma_tile;  // the others' depths divide it
@@ -126,9 +127,8 @@ LinearTarget target_of(Matrix c) {
 }  // namespace
 
 void throw_no_tile(const char* operation, LinearKernel kernel) {
-  throw Error(
-      Error::Cause::internal, operation,
-      "the kernel " + std::to_string(static_cast<int>(kernel)) + " of LinearKernel has no tile for this product");
+  throw Error(Error::Cause::internal, operation,
+              std::string("the kernel '") + traits_of(kernel).name + "' has no tile for this product");
 }
 
 Index queue_weight_parts(Stream& stream, const char* operation, LinearArguments& arguments, const LinearChoice& choice,

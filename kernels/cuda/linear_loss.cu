@@ -131,6 +131,7 @@ void launch_precision(Stream& stream, const LaunchShape& shape, bool packs, cons
 
 }  // namespace
 
+/// By the rule alone: measured choices do not change it (not_allowed in kernels/linear_tuning.h).
 bool linear_loss_fits(Index rows, Index inputs, Index outputs) {
   return choose_linear(LinearProduct::forward, rows, outputs, inputs).kernel == LinearKernel::dot;
 }

@@ -1,14 +1,16 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 #include "kernels/precision.h"
 #include "kernels/view.h"
 
 namespace mynah::kernels::cuda {
 
-/// The one place that says which kernel computes a product of a linear layer. A tile is multiplied by the multiply-add
-/// units in float32 (tile.h), by tensor cores in tf32 and bfloat16 (mma_tile.h, pipelined_tile.h).
+/// The rule that says which kernel computes a product of a linear layer, where no choice was measured on the device
+/// (kernels/linear_tuning.h, which asks it). A tile is multiplied by the multiply-add units in float32 (tile.h), by
+/// tensor cores in tf32 and bfloat16 (mma_tile.h, pipelined_tile.h).
 
 /// C [m, n] = Σ_k A(m, k) B(k, n):
 enum class LinearProduct {
@@ -30,19 +32,31 @@ struct LinearChoice {
   Index parts = 1;  ///< k is cut into so many parts, whose products are added in order by a second kernel.
 };
 
-constexpr Index linear_tile_extent(LinearKernel kernel) {
-  switch (kernel) {
-    case LinearKernel::large:
-    case LinearKernel::pipelined:
-      return 128;
-    case LinearKernel::medium:
-      return 64;
-    case LinearKernel::small:
-    case LinearKernel::dot:
-      break;
-  }
-  return 32;
+struct LinearKernelTraits {
+  LinearKernel kernel;
+  const char* name;   ///< In files and reports.
+  Index tile_extent;  ///< Rows and columns of C that a block has; of the dot kernel, a warp.
+};
+
+/// Every kernel there is, in the order of LinearKernel: what is measured, named and tested is taken from here.
+constexpr std::array linear_kernels{
+    LinearKernelTraits{LinearKernel::dot, "dot", 1},
+    LinearKernelTraits{LinearKernel::small, "small", 32},
+    LinearKernelTraits{LinearKernel::medium, "medium", 64},
+    LinearKernelTraits{LinearKernel::large, "large", 128},
+    LinearKernelTraits{LinearKernel::pipelined, "pipelined", 128},
+};
+
+constexpr const LinearKernelTraits& traits_of(LinearKernel kernel) {
+  return linear_kernels.at(static_cast<std::size_t>(kernel));
 }
+
+constexpr Index linear_tile_extent(LinearKernel kernel) {
+  return traits_of(kernel).tile_extent;
+}
+
+/// The widest last layer that linear_loss computes together with the loss.
+constexpr Index widest_linear_loss = 32;
 
 /// So many blocks give every multiprocessor of a large GPU (132 on an H100) one. A constant, so that the choice, and
 /// with it the order of the sums, is the same on every GPU.

@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/linear_parts.h"
 #include "kernels/cuda/step_rule.h"
+#include "kernels/linear_tuning.h"
 
 namespace mynah::kernels::cuda {
 namespace {
@@ -124,13 +125,13 @@ void linear_backward_and_step(Stream& stream, ConstMatrix x, Matrix w, Vector b,
                             step.b_first.data,
                             step.b_second.data};
   const bool packs = allows_packs(dz) && allows_packs(x);
-  const LinearChoice choice = choose_linear(LinearProduct::weight_gradient, dz.columns, x.columns, dz.rows);
+  const LinearChoice choice = kernels::choose_linear(
+      stream, {LinearProduct::weight_gradient, Precision::float32, dz.columns, x.columns, dz.rows, packs});
   if (choice.parts > 1 && arguments.depth > SmallTile::tile_k) {
     const Index parts = queue_weight_parts(stream, operation, arguments, choice, packs);
     const Index blocks = std::min(ceil_divide(std::max(w.rows * w.columns, w.rows), parts_threads), grid_limit / 4);
-    launch(stream, operation, {dim3(static_cast<unsigned>(blocks)), dim3(parts_threads)}, step_parts_kernel, arguments,
-           target, parts);
-    return;
+    return launch(stream, operation, {dim3(static_cast<unsigned>(blocks)), dim3(parts_threads)}, step_parts_kernel,
+                  arguments, target, parts);
   }
   switch (choice.kernel) {
     case LinearKernel::small:

@@ -9,9 +9,12 @@
 #include <cstdio>
 #include <set>
 
+#include "engine/linear_tuning.h"
+#include "kernels/error.h"
 #include "tests/operations/coverage.h"
 #include "tests/operations/registry.h"
 #include "tests/operations/speed.h"
+#include "tests/operations/tune.h"
 
 namespace mynah::tests {
 namespace {
@@ -129,11 +132,15 @@ int run(int argc, char** argv) {
   speed->add_option("--json", out, "write the results to this file as well");
   const auto* coverage = mode("coverage", "what is shown of each operation, on each device; exit code 1 on a hole");
   const auto* list = mode("list", "the registered cases");
+  int tune_code = 0;
+  add_tune(app, tune_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (app.got_subcommand("tune")) return tune_code;
+  use_linear_tuning_of_environment();
   if (coverage->parsed()) return print_coverage(options.name) ? 0 : 1;
   filter(options);
   if (list->parsed()) return print_list(), 0;
@@ -155,6 +162,9 @@ int main(int argc, char** argv) try {
     return RUN_ALL_TESTS();
   }
   return mynah::tests::run(argc, argv);
+} catch (const mynah::Error& error) {
+  std::fprintf(stderr, "mynah-operations: %s\n", error.what());
+  return error.cause() == mynah::Error::Cause::input ? 2 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "mynah-operations: %s\n", error.what());
   return 1;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <set>
 
+#include "kernels/linear_tuning.h"
 #include "tests/operations/registry.h"
 #include "tests/operations/rivals/rivals.h"
 #include "tests/operations/timing.h"
@@ -55,6 +56,8 @@ void describe_machine(const std::string& device) {
           fmt::format("copy {:.1f} GB/s, matrix product {:.1f} GFLOP/s", roof.bytes_per_second * 1e-9,
                       roof.flops_per_second * 1e-9));
     }
+    const std::string tuning = kernels::linear_choices_origin(one.id);
+    if (!tuning.empty()) benchmark::AddCustomContext("measured kernels of linear layers", tuning);
   }
   const bool cuda = std::any_of(devices.begin(), devices.end(),
                                 [](const DeviceDescription& one) { return one.id.backend == Backend::cuda; });

@@ -22,19 +22,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Of the normalised mean squared error of a rival. In float32 the order of sums alone differs, or an algorithm of
-/// fewer products; elsewhere factors may also be rounded in another way, or cut off, to 10 and 7 bits. What is wrong is
-/// far beyond each of them, and so are products in tf32 where float32 was asked for.
-double limit_of(Precision precision) {
-  return precision == Precision::float32 ? 1e-8 : precision == Precision::tf32 ? 1e-5 : 1e-3;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 void copy_case(Parity& run, Index size) {
   const auto x = run.output(1, size);
   const auto y = run.output(1, size);
@@ -82,6 +69,19 @@ Roof measure_roof(DeviceId device, Precision precision) {
 
 }  // namespace
 
+/// Of the normalised mean squared error of a rival. In float32 the order of sums alone differs, or an algorithm of
+/// fewer products; elsewhere factors may also be rounded in another way, or cut off, to 10 and 7 bits. What is wrong is
+/// far beyond each of them, and so are products in tf32 where float32 was asked for.
+double rival_limit(Precision precision) {
+  return precision == Precision::float32 ? 1e-8 : precision == Precision::tf32 ? 1e-5 : 1e-3;
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 /// One of those that are timed in turn.
 struct Timing::Contestant {
   Contestant(const std::string& library_, Stream& stream, const std::function<void()>& call)
@@ -91,7 +91,8 @@ struct Timing::Contestant {
   std::vector<double> samples = {};
 };
 
-Repeated::Repeated(Stream& stream, std::function<void()> call) : stream_(&stream), call_(std::move(call)) {
+Repeated::Repeated(Stream& stream, std::function<void()> call, int recorded_calls)
+    : stream_(&stream), call_(std::move(call)) {
   call_();  // scratch memory grows, pages are touched, libraries choose
   stream.synchronize();
   if (!kernels::Recording::supported(stream)) {
@@ -100,7 +101,7 @@ Repeated::Repeated(Stream& stream, std::function<void()> call) : stream_(&stream
     calls_ = static_cast<int>(std::clamp(1e-5 / seconds_since(start), 1.0, 1000.0));
     return;
   }
-  calls_ = 20;
+  calls_ = recorded_calls;
   recording_.begin(stream);
   try {
     for (int i = 0; i < calls_; ++i) call_();
@@ -124,7 +125,7 @@ double Repeated::seconds() const {
 
 bool Timing::computes_the_same(const Rival& rival, const DeviceCopy& copy) {
   const double error = difference(run({Backend::cpu, 0}, rival.expected), download(copy));
-  if (error < limit_of(precision_)) return true;
+  if (error < rival_limit(precision_)) return true;
   wrong_.push_back(
       fmt::format("{}'s result differs from ours by a normalised mean squared error of {:.2g}", rival.library, error));
   return false;

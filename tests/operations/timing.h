@@ -15,7 +15,8 @@ namespace mynah::tests {
 /// time and not that of launching; on the CPU as often between two looks at the clock as makes their own cost small.
 class Repeated {
  public:
-  Repeated(Stream& stream, std::function<void()> call);
+  /// recorded_calls: in one recording.
+  Repeated(Stream& stream, std::function<void()> call, int recorded_calls = 20);
   /// Seconds of one call, the mean of a few.
   double seconds() const;
 
@@ -59,6 +60,10 @@ class Timing : public Parity {
   std::vector<Result> results_;
   std::vector<std::string> untimed_, wrong_;
 };
+
+/// What an implementation's normalised mean squared error may be beside another's.
+double rival_limit(kernels::Precision precision);
+double median(std::vector<double> values);
 
 /// What a device can do, measured when it is first asked for: copying a large array (bytes read and written), and the
 /// fastest large matrix product there is, ours or cuBLAS's.

@@ -15,6 +15,8 @@ endif()
 # Headers include each other by room ("engine/graph.h"). What lies in kernels' folders is the backends' own.
 file(GLOB MYNAH_KERNEL_HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.h)
 install(FILES ${MYNAH_KERNEL_HEADERS} DESTINATION ${MYNAH_INSTALL_HEADERS}/kernels)
+# The names of choices, which kernels/linear_tuning.h is about.
+install(FILES ${PROJECT_SOURCE_DIR}/kernels/cuda/linear_selection.h DESTINATION ${MYNAH_INSTALL_HEADERS}/kernels/cuda)
 install(DIRECTORY engine algorithms DESTINATION ${MYNAH_INSTALL_HEADERS} FILES_MATCHING PATTERN "*.h")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

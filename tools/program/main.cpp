@@ -6,6 +6,7 @@
 #include <exception>
 #include <string>
 
+#include "engine/linear_tuning.h"
 #include "engine/nearest_name.h"
 #include "kernels/error.h"
 #include "tools/program/command.h"
@@ -58,6 +59,7 @@ int run(int count, char** arguments) {
        {add_record, add_inspect, add_train, add_resume, add_evaluate, add_predict, add_export, add_devices}) {
     add(app);
   }
+  app.parse_complete_callback([] { mynah::use_linear_tuning_of_environment(); });  // before the verb's
   refuse_unknown_verb(app, count, arguments);
   try {
     app.parse(count, arguments);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "algorithms/behaviour_cloning_run.h"
+#include "engine/linear_tuning.h"
 #include "engine/run_folder.h"
 #include "engine/terminal_progress.h"
 #include "kernels/error.h"
@@ -106,6 +107,7 @@ void train(TrainRequest& request) {
   if (request.settings.data.empty()) {
     throw input_error("--data", "is missing", "name a file of demonstrations: --data demos.npz");
   }
+  if (request.settings.tuning.empty()) request.settings.tuning = linear_tuning_of_environment();
   TerminalProgress progress(stderr);
   const auto outcome =
       run_behaviour_cloning(request.settings, request.out, request.overwrite, progress, &stop_on_signal());
@@ -113,6 +115,7 @@ void train(TrainRequest& request) {
 }
 
 void resume(const ResumeRequest& request) {
+  use_linear_tuning_named("off");  // the run says what it was begun with
   TerminalProgress progress(stderr);
   const auto outcome = resume_behaviour_cloning(request.run, progress, &stop_on_signal());
   print_outcome(outcome, request.run, request.json);

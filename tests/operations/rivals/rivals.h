@@ -30,6 +30,10 @@ RivalCall linear_backward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstMat
 /// y = relu(x wᵀ + b) through cuBLASLt, bias and ReLU in its epilogue: the fastest of what its heuristic offers.
 RivalCall linear_relu_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Matrix y,
                               kernels::Precision precision);
+/// dx = dz w and dw = dzᵀ x, each by itself and in the same way: nothing in the epilogue.
+RivalCall linear_input_gradient(Stream& stream, ConstMatrix w, ConstMatrix dz, Matrix dx, kernels::Precision precision);
+RivalCall linear_weight_gradient(Stream& stream, ConstMatrix x, ConstMatrix dz, Matrix dw,
+                                 kernels::Precision precision);
 
 }  // namespace cublas
 

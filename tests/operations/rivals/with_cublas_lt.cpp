@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <memory>
 
 #include "kernels/error.h"
@@ -41,33 +42,53 @@ class Layout {
   cublasLtMatrixLayout_t layout_ = nullptr;
 };
 
-/// yᵀ = relu(w xᵀ + b), all of them transposed as they lie in memory.
-class FusedProduct {
+struct Operand {
+  ConstMatrix matrix;
+  cublasOperation_t transposed = CUBLAS_OP_N;
+};
+
+/// One for all products of a stream, which runs them one after the other.
+std::shared_ptr<Workspace> workspace_of(Stream& stream) {
+  static std::map<void*, std::weak_ptr<Workspace>> workspaces;
+  std::weak_ptr<Workspace>& known = workspaces[stream.native()];
+  std::shared_ptr<Workspace> workspace = known.lock();
+  if (workspace == nullptr) {
+    workspace = std::make_shared<Workspace>(stream.device(), std::size_t{64} << 20);
+    known = workspace;
+  }
+  return workspace;
+}
+
+/// c = op(a) op(b), all of them transposed as they lie in memory; with a bias c = relu(op(a) op(b) + bias), which goes
+/// down cuBLAS's columns.
+class Product {
  public:
-  FusedProduct(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Matrix y, Precision precision)
+  Product(Stream& stream, const Operand& a, const Operand& b, ConstVector bias, Matrix c, Precision precision)
       : stream_(static_cast<cudaStream_t>(stream.native())),
-        x_(x),
-        w_(w),
-        y_(y),
-        x_layout_(x),
-        w_layout_(w),
-        y_layout_(y),
-        workspace_(stream.device(), std::size_t{64} << 20) {
+        a_(a.matrix),
+        b_(b.matrix),
+        c_(c),
+        a_layout_(a.matrix),
+        b_layout_(b.matrix),
+        c_layout_(c),
+        workspace_(workspace_of(stream)) {
     check(cublasLtCreate(&handle_));
     check(cublasLtMatmulDescCreate(&product_, compute_type(precision), CUDA_R_32F));
-    const cublasOperation_t transposed = CUBLAS_OP_T;
-    const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_RELU_BIAS;
-    set(CUBLASLT_MATMUL_DESC_TRANSA, transposed);
-    set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
-    set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, b.data);
+    set(CUBLASLT_MATMUL_DESC_TRANSA, a.transposed);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, b.transposed);
+    if (!bias.empty()) {
+      const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_RELU_BIAS;
+      set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
+      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias.data);
+    }
     choose(stream);
   }
-  ~FusedProduct() {
+  ~Product() {
     cublasLtMatmulDescDestroy(product_);
     cublasLtDestroy(handle_);
   }
-  FusedProduct(const FusedProduct&) = delete;
-  FusedProduct& operator=(const FusedProduct&) = delete;
+  Product(const Product&) = delete;
+  Product& operator=(const Product&) = delete;
 
   void run() const { check(run(algorithm_)); }
 
@@ -79,8 +100,8 @@ class FusedProduct {
 
   cublasStatus_t run(const cublasLtMatmulAlgo_t& algorithm) const {
     const float one = 1.0f, zero = 0.0f;
-    return cublasLtMatmul(handle_, product_, &one, w_.data, w_layout_.get(), x_.data, x_layout_.get(), &zero, y_.data,
-                          y_layout_.get(), y_.data, y_layout_.get(), &algorithm, workspace_.data(), workspace_.bytes(),
+    return cublasLtMatmul(handle_, product_, &one, a_.data, a_layout_.get(), b_.data, b_layout_.get(), &zero, c_.data,
+                          c_layout_.get(), c_.data, c_layout_.get(), &algorithm, workspace_->data(), workspace_->bytes(),
                           stream_);
   }
 
@@ -90,12 +111,12 @@ class FusedProduct {
     int count = 0;
     cublasLtMatmulPreference_t preference = nullptr;
     check(cublasLtMatmulPreferenceCreate(&preference));
-    const std::size_t most = workspace_.bytes();
+    const std::size_t most = workspace_->bytes();
     cublasStatus_t status =
         cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &most, sizeof(most));
     if (status == CUBLAS_STATUS_SUCCESS) {
-      status = cublasLtMatmulAlgoGetHeuristic(handle_, product_, w_layout_.get(), x_layout_.get(), y_layout_.get(),
-                                              y_layout_.get(), preference, static_cast<int>(offered.size()),
+      status = cublasLtMatmulAlgoGetHeuristic(handle_, product_, a_layout_.get(), b_layout_.get(), c_layout_.get(),
+                                              c_layout_.get(), preference, static_cast<int>(offered.size()),
                                               offered.data(), &count);
     }
     cublasLtMatmulPreferenceDestroy(preference);
@@ -121,21 +142,36 @@ class FusedProduct {
   }
 
   cudaStream_t stream_;
-  ConstMatrix x_, w_;
-  Matrix y_;
-  Layout x_layout_, w_layout_, y_layout_;
-  Workspace workspace_;
+  ConstMatrix a_, b_;
+  Matrix c_;
+  Layout a_layout_, b_layout_, c_layout_;
+  std::shared_ptr<Workspace> workspace_;
   cublasLtHandle_t handle_ = nullptr;
   cublasLtMatmulDesc_t product_ = nullptr;
   cublasLtMatmulAlgo_t algorithm_{};
 };
+
+RivalCall prepared(Stream& stream, const Operand& a, const Operand& b, ConstVector bias, Matrix c,
+                   Precision precision) {
+  return [product = std::make_shared<Product>(stream, a, b, bias, c, precision)] { product->run(); };
+}
 
 }  // namespace
 
 RivalCall linear_relu_forward(Stream& stream, ConstMatrix x, ConstMatrix w, ConstVector b, Matrix y,
                               Precision precision) {
   if (x.rows == 0 || x.columns == 0 || w.rows == 0) return {};
-  return [product = std::make_shared<FusedProduct>(stream, x, w, b, y, precision)] { product->run(); };
+  return prepared(stream, {w, CUBLAS_OP_T}, {x}, b, y, precision);
+}
+
+RivalCall linear_input_gradient(Stream& stream, ConstMatrix w, ConstMatrix dz, Matrix dx, Precision precision) {
+  if (dx.rows == 0 || dx.columns == 0 || w.rows == 0) return {};
+  return prepared(stream, {w}, {dz}, {}, dx, precision);
+}
+
+RivalCall linear_weight_gradient(Stream& stream, ConstMatrix x, ConstMatrix dz, Matrix dw, Precision precision) {
+  if (dw.rows == 0 || dw.columns == 0 || x.rows == 0) return {};
+  return prepared(stream, {x}, {dz, CUBLAS_OP_T}, {}, dw, precision);
 }
 
 }  // namespace mynah::tests::cublas

@@ -18,4 +18,12 @@ RivalCall linear_relu_forward(Stream&, ConstMatrix, ConstMatrix, ConstVector, Ma
   return {};
 }
 
+RivalCall linear_input_gradient(Stream&, ConstMatrix, ConstMatrix, Matrix, kernels::Precision) {
+  return {};
+}
+
+RivalCall linear_weight_gradient(Stream&, ConstMatrix, ConstMatrix, Matrix, kernels::Precision) {
+  return {};
+}
+
 }  // namespace mynah::tests::cublas
