@@ -5,6 +5,7 @@
 #include "kernels/cuda/dot_product.h"
 #include "kernels/cuda/linear_mma.h"
 #include "kernels/cuda/linear_parts.h"
+#include "kernels/cuda/linear_warpgroup.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/mma_tile.h"
 
@@ -93,7 +94,11 @@ template <LinearProduct product>
 void multiply(Stream& stream, const char* operation, Precision precision, LinearArguments arguments, bool packs) {
   require(arguments.depth < std::numeric_limits<int>::max() - deepest_mma_tile, operation,
           "a sum of fewer than two thousand million products");
-  const LinearChoice choice = choose_linear(product, arguments.a.extent, arguments.b.extent, arguments.depth);
+  const Index m = arguments.a.extent, n = arguments.b.extent, k = arguments.depth;
+  const LinearChoice choice = choose_warpgroup(stream, precision, m, n, k, choose_linear(product, m, n, k));
+  if (choice.kernel == LinearKernel::warpgroup) {
+    return launch_linear_warpgroup(stream, operation, product, precision, arguments, choice.parts, packs);
+  }
   if (choice.kernel == LinearKernel::dot) return launch_dots(stream, operation, precision, arguments, packs);
   const bool strict = precision == Precision::float32;
   const Index deepest_tile = strict ? SmallTile::tile_k : deepest_mma_tile;  // the others' depths divide it

@@ -6,9 +6,9 @@
 
 namespace mynah::kernels::cuda {
 
-/// The one place that says which kernel computes a product of a linear layer. Its precision does not matter here: a
-/// tile is multiplied by the multiply-add units in float32 (tile.h), by tensor cores in tf32 and bfloat16
-/// (mma_tile.h).
+/// The one place that says which kernel computes a product of a linear layer. Its precision does not matter to
+/// choose_linear: a tile is multiplied by the multiply-add units in float32 (tile.h), by tensor cores in tf32 and
+/// bfloat16 (mma_tile.h). Large products in tf32 and bfloat16 go to warpgroups on the GPUs that have them.
 
 /// C [m, n] = Σ_k A(m, k) B(k, n):
 enum class LinearProduct {
@@ -18,10 +18,11 @@ enum class LinearProduct {
 };
 
 enum class LinearKernel {
-  dot,     ///< A warp for each element of C; forward only.
-  small,   ///< 32 x 32 tiles
-  medium,  ///< 64 x 64 tiles
-  large,   ///< 128 x 128 tiles
+  dot,        ///< A warp for each element of C; forward only.
+  small,      ///< 32 x 32 tiles
+  medium,     ///< 64 x 64 tiles
+  large,      ///< 128 x 128 tiles
+  warpgroup,  ///< 128 x 256 tiles (warpgroup_tile.h); tf32 and bfloat16 on compute capability 9.0 only.
 };
 
 struct LinearChoice {
@@ -61,6 +62,16 @@ constexpr LinearChoice choose_linear(LinearProduct product, Index m, Index n, In
     choice.parts = std::min(most_parts, (blocks_to_fill + blocks - 1) / blocks);
   }
   return choice;
+}
+
+/// In how many parts warpgroups take a product; 0: the other kernels are to take it. Both operands are packed first,
+/// which costs a pass over them and pays where each of their numbers is used often: not below 1024 times. Tiles are too
+/// large to be worth it where they do not reach half of a large GPU. These bounds were reasoned, not measured yet.
+constexpr Index warpgroup_parts(Index m, Index n, Index k) {
+  if (m < 1024 || n < 1024 || k < 512) return 0;
+  const Index tiles = ((m + 127) / 128) * ((n + 255) / 256);
+  const Index parts = std::min(k / shallowest_part, (blocks_to_fill + tiles - 1) / tiles);
+  return tiles * parts >= blocks_to_fill / 2 ? parts : 0;
 }
 
 }  // namespace mynah::kernels::cuda
