@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/bulk_copy.h"
 #include "kernels/cuda/linear_kernel.h"
+#include "kernels/cuda/mma_fragment.h"
 #include "kernels/cuda/shared_memory.h"
 #include "kernels/cuda/wgmma.h"
 
@@ -15,8 +16,8 @@ namespace mynah::kernels::cuda {
 /// complete when the stage's bytes have come, and `empty`, when the eight warps that read it are done with it. There
 /// are no more blocks than multiprocessors, each with several tiles in turn, so that the producer is four steps into
 /// the next tile while the sums of this one are written. The producer's warpgroup leaves its registers to the
-/// consumers, which keep 128 sums a thread and need 100 more for what is done to them on their way out. A
-/// multiprocessor has room for one block.
+/// consumers, which keep 128 sums a thread and for what is done to them on their way out need more than the 40 that
+/// would be left. A multiprocessor has room for one block.
 struct WarpgroupTile {
   static constexpr int m = 2 * wgmma_rows;
   static constexpr int n = wgmma_columns;
