@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "kernels/cuda/warpgroup_selection.h"
 #include "kernels/operation.h"
 
 namespace mynah::kernels {
@@ -56,6 +57,16 @@ LinearChoice rule(const LinearKey& key) {
   return cuda::choose_linear(key.product, key.m, key.n, key.k, key.precision);
 }
 
+/// With what the device has beside what all have.
+LinearChoice rule_on([[maybe_unused]] const Stream& stream, const LinearKey& key) {
+#if MYNAH_WITH_CUDA
+  if (stream.backend() == Backend::cuda) {
+    return cuda::choose_warpgroup(stream, key.precision, key.m, key.n, key.k, rule(key));
+  }
+#endif
+  return rule(key);
+}
+
 /// A part is not shallower, and there are not more of them; a rule's choice is far from both.
 constexpr Index shallowest_tuned_part = 32;
 constexpr Index most_tuned_parts = 128;
@@ -72,8 +83,10 @@ std::string not_allowed(const LinearKey& key, const LinearChoice& choice) {
     if (key.product != LinearProduct::forward) return "the dot kernel is for forward products only";
     if (choice.parts != 1) return "the dot kernel takes k in one part";
   }
-  if (choice.kernel == LinearKernel::pipelined && key.precision == Precision::float32) {
-    return "the pipelined kernel is for tf32 and bfloat16 only";
+  const bool in_reduced_precision =
+      choice.kernel == LinearKernel::pipelined || choice.kernel == LinearKernel::warpgroup;
+  if (in_reduced_precision && key.precision == Precision::float32) {
+    return std::string("the ") + cuda::traits_of(choice.kernel).name + " kernel is for tf32 and bfloat16 only";
   }
   if (choice.parts < 1 || choice.parts > most_parts(key.k)) {
     return "k = " + std::to_string(key.k) + " may be cut into 1 to " + std::to_string(most_parts(key.k)) + " parts";
@@ -140,7 +153,7 @@ std::string linear_choices_origin(DeviceId device) {
 
 LinearChoice choose_linear(const Stream& stream, const LinearKey& key) {
   const LinearChoice* const tuned = find_choice(stream.device(), key);
-  const LinearChoice choice = tuned == nullptr ? rule(key) : *tuned;
+  const LinearChoice choice = tuned == nullptr ? rule_on(stream, key) : *tuned;
   const bool is_product = key.n > 0;  // else only the rows of A are summed
   if (log != nullptr && is_product) log->add({key, choice, tuned != nullptr});
   return choice;

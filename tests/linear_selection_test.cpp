@@ -58,5 +58,17 @@ TEST(LinearSelection, the_pipelined_kernel_is_for_large_deep_products_in_tf32) {
   }
 }
 
+TEST(LinearSelection, warpgroups_take_what_is_large_in_all_directions) {
+  using kernels::cuda::warpgroup_parts;
+  EXPECT_EQ(warpgroup_parts(4096, 4096, 4096), 1);
+  EXPECT_EQ(warpgroup_parts(4096, 1024, 1024), 1);
+  EXPECT_EQ(warpgroup_parts(1024, 1024, 4096), 4);  // 32 tiles
+  EXPECT_EQ(warpgroup_parts(1024, 1024, 1024), 2);
+  EXPECT_EQ(warpgroup_parts(1024, 1024, 1023), 0);  // one part of 32 tiles
+  EXPECT_EQ(warpgroup_parts(1023, 8192, 8192), 0);
+  EXPECT_EQ(warpgroup_parts(8192, 1023, 8192), 0);
+  EXPECT_EQ(warpgroup_parts(8192, 8192, 511), 0);
+}
+
 }  // namespace
 }  // namespace mynah::tests

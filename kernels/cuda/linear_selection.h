@@ -10,7 +10,8 @@ namespace mynah::kernels::cuda {
 
 /// The rule that says which kernel computes a product of a linear layer, where no choice was measured on the device
 /// (kernels/linear_tuning.h, which asks it). A tile is multiplied by the multiply-add units in float32 (tile.h), by
-/// tensor cores in tf32 and bfloat16 (mma_tile.h, pipelined_tile.h).
+/// tensor cores in tf32 and bfloat16 (mma_tile.h, pipelined_tile.h). Large products in tf32 and bfloat16 go to
+/// warpgroups on the GPUs that have them (warpgroup_parts).
 
 /// C [m, n] = Σ_k A(m, k) B(k, n):
 enum class LinearProduct {
@@ -25,6 +26,7 @@ enum class LinearKernel {
   medium,     ///< 64 x 64 tiles
   large,      ///< 128 x 128 tiles
   pipelined,  ///< 128 x 128 tiles by asynchronous copies, with the bits of the large one; tf32 and bfloat16 only.
+  warpgroup,  ///< 128 x 256 tiles (warpgroup_tile.h); tf32 and bfloat16 on compute capability 9.0 only.
 };
 
 struct LinearChoice {
@@ -45,6 +47,7 @@ constexpr std::array linear_kernels{
     LinearKernelTraits{LinearKernel::medium, "medium", 64},
     LinearKernelTraits{LinearKernel::large, "large", 128},
     LinearKernelTraits{LinearKernel::pipelined, "pipelined", 128},
+    LinearKernelTraits{LinearKernel::warpgroup, "warpgroup", 128},
 };
 
 constexpr const LinearKernelTraits& traits_of(LinearKernel kernel) {
@@ -99,6 +102,16 @@ constexpr LinearChoice choose_linear(LinearProduct product, Index m, Index n, In
     choice.kernel = LinearKernel::pipelined;
   }
   return choice;
+}
+
+/// In how many parts warpgroups take a product; 0: the other kernels are to take it. Both operands are packed first,
+/// which costs a pass over them and pays where each of their numbers is used often: not below 1024 times. Tiles are too
+/// large to be worth it where they do not reach half of a large GPU. These bounds were reasoned, not measured yet.
+constexpr Index warpgroup_parts(Index m, Index n, Index k) {
+  if (m < 1024 || n < 1024 || k < 512) return 0;
+  const Index tiles = ((m + 127) / 128) * ((n + 255) / 256);
+  const Index parts = std::min(k / shallowest_part, (blocks_to_fill + tiles - 1) / tiles);
+  return tiles * parts >= blocks_to_fill / 2 ? parts : 0;
 }
 
 }  // namespace mynah::kernels::cuda

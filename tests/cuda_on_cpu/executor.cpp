@@ -100,11 +100,15 @@ bool Executor::leave_launch(Fiber& from) {
 }
 
 void Executor::await_host(Site site) {
+  waiting_for_host_.push_back(current_);
+  wait_in("await_host", site);
+}
+
+void Executor::wait_in(const char* what, Site site) {
   Thread& me = thread_[static_cast<std::size_t>(current_)];
-  me.waits_in = "await_host";
+  me.waits_in = what;
   me.waits_at = site;
   set_waiting(current_);
-  waiting_for_host_.push_back(current_);
   suspend();
   me.waits_in = nullptr;
 }
@@ -172,6 +176,7 @@ void Executor::run_block(std::uint64_t number) {
   }
   living_ = threads_;
   arrived_ = exited_ = 0;
+  asynchronous_.begin_block(threads_);
   switch_context(main_, fiber_for(pick()).context);
   current_ = -1;
   if (failed_) {
@@ -231,6 +236,15 @@ int Executor::pick() const {
   return -1;
 }
 
+/// pick(), after what asynchronous work the schedule lets happen, and, where no thread can go on, after as much of it
+/// as lets one.
+int Executor::next_thread() {
+  asynchronous_.progress();
+  int next = pick();
+  while (next < 0 && asynchronous_.complete_one()) next = pick();
+  return next;
+}
+
 void Executor::select(int thread) {
   current_ = thread;
   const auto linear = static_cast<unsigned>(thread);
@@ -254,7 +268,7 @@ Fiber& Executor::fiber_for(int thread) {
 }
 
 void Executor::suspend() {
-  int next = pick();
+  int next = next_thread();
   if (next < 0 && leave_launch(*thread_[static_cast<std::size_t>(current_)].fiber)) next = pick();
   if (next < 0) {
     note_stuck("no thread can go on");
@@ -285,8 +299,12 @@ void Executor::thread_finished(Fiber& fiber) {
     note_stuck("thread " + name_of(current_) + " returned while others wait for the whole block");
     abandon();
   }
+  if (living_ == 0 && asynchronous_.is_copying()) {
+    note_stuck("the block ended before its copies into shared memory did");
+    abandon();
+  }
 
-  int next = pick();
+  int next = next_thread();
   if (next < 0 && living_ > 0 && leave_launch(fiber)) next = pick();
   if (next >= 0 && thread_[static_cast<std::size_t>(next)].fiber == nullptr) {
     thread_[static_cast<std::size_t>(next)].fiber = &fiber;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "asynchronous.h"
 #include "copy_groups.h"
 #include "fiber.h"
 #include "include/cuda_on_cpu/launch.h"
@@ -53,6 +54,12 @@ class Executor {
   void* dynamic_shared() const { return dynamic_shared_.get(); }
   bool is_shared(const void* address) const;
   CopyGroups& copies() { return copies_[static_cast<std::size_t>(current_)]; }
+  std::size_t dynamic_shared_bytes() const { return launch_->dynamic_shared_bytes; }
+  int current_thread() const { return current_; }
+  AsynchronousWork& asynchronous() { return asynchronous_; }
+  /// Until somebody wakes the calling thread. `what` it waits in, for reports.
+  void wait_in(const char* what, Site site);
+  void wake(int thread) { set_ready(thread); }
   void note_failure(cudaError_t error, const std::string& text);
 
   /// Ends the block after a failure was noted. Nothing on the calling thread's stack is destroyed, so its frames must
@@ -87,6 +94,7 @@ class Executor {
     ready_[static_cast<std::size_t>(thread) / 64] &= ~(std::uint64_t{1} << (thread % 64));
   }
   int pick() const;
+  int next_thread();
   void select(int thread);
   Fiber& fiber_for(int thread);
   void suspend();
@@ -106,6 +114,7 @@ class Executor {
   std::vector<Warp> warps_;
   std::vector<std::uint64_t> ready_;
   std::vector<CopyGroups> copies_;  // of each thread
+  AsynchronousWork asynchronous_;
 
   int arrived_ = 0;
   int exited_ = 0;

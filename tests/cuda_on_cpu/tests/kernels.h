@@ -43,6 +43,37 @@ const void* reverse_kernel_address();
 
 }  // namespace correct
 
+namespace pipeline {
+
+enum class Defect {
+  none,
+  no_wait_for_full,
+  wrong_parity_of_full,
+  no_wait_for_empty,
+  wrong_parity_of_empty,
+  no_initialisation,
+  too_many_bytes,
+  copies_at_the_end,
+  misaligned_copy,
+  misaligned_operand,
+  no_fence,
+  no_commit,
+  no_wait_for_products,
+  release_before_products,
+  absent_thread,
+  other_operand,
+};
+
+/// c [64, 256] = a [64, k] b [256, k]ᵀ in bfloat16, operands as kernels/cuda/wgmma_operand.h has them, one step of 64 k
+/// behind the other. See pipeline_kernels.cu.
+cudaError_t multiply(cudaStream_t stream, const void* a, const void* b, float* c, int k_tiles,
+                     Defect defect = Defect::none);
+
+/// A product of a block of so many threads.
+cudaError_t few_threads(cudaStream_t stream, int threads);
+
+}  // namespace pipeline
+
 namespace waiting {
 
 // Kernels that stay: `words` is mapped memory of the host. See host_mailbox_kernels.cu.
