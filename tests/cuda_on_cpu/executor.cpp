@@ -245,13 +245,13 @@ int Executor::pick() const {
 /// The first ready thread of a block from a random one on, cyclically.
 int Executor::pick_from(int block) const {
   const int words = stride_ / 64, first = block * stride_;
-  const auto word = [&](int i) { return ready_[static_cast<std::size_t>(block * words + i)]; };
+  const std::uint64_t* const word = ready_.data() + std::ptrdiff_t{block} * words;
   const int start = static_cast<int>(choices().choose(static_cast<std::size_t>(threads_)));
-  const std::uint64_t high = word(start / 64) >> (start % 64);
+  const std::uint64_t high = word[start / 64] >> (start % 64);
   if (high != 0) return first + start + std::countr_zero(high);
   for (int k = 1; k <= words; ++k) {
     const int i = (start / 64 + k) % words;
-    if (word(i) != 0) return first + i * 64 + std::countr_zero(word(i));
+    if (word[i] != 0) return first + i * 64 + std::countr_zero(word[i]);
   }
   return -1;
 }
