@@ -8,6 +8,11 @@ namespace mynah {
 
 PopulationPlan::PopulationPlan(Stream& stream, std::vector<TrainingPlan*> members) : members_(std::move(members)) {
   if (members_.empty()) throw input_error("population", "has no member", "give at least one");
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i]->runs_in_order_with(stream)) continue;
+    throw input_error("population", "member " + std::to_string(i) + " was made on another stream or device",
+                      "make all plans on the stream of the population");
+  }
   const ResidentMlp* first = members_[0]->resident();
   together_ = first != nullptr && std::all_of(members_.begin(), members_.end(), [&](const TrainingPlan* plan) {
                 return plan->resident() != nullptr && plan->resident()->trains_with(*first);

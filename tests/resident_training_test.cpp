@@ -129,6 +129,11 @@ class ResidentTraining : public EveryDevice {
     EXPECT_EQ(resident.optimizer->steps(resident.stream), 5 * epochs);
     EXPECT_EQ(resident.optimizer->learning_rate(resident.stream), recorded.optimizer->learning_rate(recorded.stream));
   }
+  /// Or needs none.
+  bool has_clusters() const {
+    Stream stream(device_);
+    return device_.backend == Backend::cpu || kernels::most_mlp_training_blocks(stream) >= 2;
+  }
   std::string refusal(const Wanted& wanted) const {
     try {
       const Training training(device_, wanted, Path::resident);
@@ -171,6 +176,21 @@ TEST_P(ResidentTraining, WithMomentum) {
   options.constants.momentum = 0.9;
   options.constants.nesterov = true;
   expect_same_curve({.activation = Activation::gelu, .optimizer = maker<Sgd>(options)}, 20);
+}
+
+/// Too large for one block.
+constexpr Index wide = 160, narrow = 100;
+
+TEST_P(ResidentTraining, InTheBlocksOfACluster) {
+  if (!has_clusters()) GTEST_SKIP() << "the device has no clusters";
+  const Wanted wanted{.hidden = {wide, narrow}};
+  const Training training(device_, wanted, Path::resident);
+  if (device_.backend == Backend::cuda) {
+    EXPECT_NE(training.plan->describe().find("an epoch in one launch, the network resident in a cluster of 2 blocks, "),
+              std::string::npos)
+        << training.plan->describe();
+  }
+  expect_same_curve(wanted, 100);
 }
 
 TEST_P(ResidentTraining, StepsOneAtATimeGiveTheSameBits) {
@@ -223,13 +243,13 @@ TEST_P(ResidentTraining, RefusesWhatItCannotDo) {
 }
 
 /// Seeds, learning rates and weight decays.
-Wanted member(int number) {
+Wanted member(int number, const std::vector<Index>& hidden = {24, 17}) {
   Adam::Options options;
   options.learning_rate = 1e-3 * (1 + number);
   options.constants.weight_decay = 0.01 * number;
   options.constants.decoupled = true;
   options.common.schedule = {kernels::Schedule::cosine, 2, 30, 0.1};
-  return {.optimizer = maker<Adam>(options), .seed = static_cast<std::uint64_t>(number)};
+  return {.hidden = hidden, .optimizer = maker<Adam>(options), .seed = static_cast<std::uint64_t>(number)};
 }
 
 TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
@@ -263,6 +283,45 @@ TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
       EXPECT_EQ(together.optimizer->learning_rate(stream), alone.optimizer->learning_rate(alone.stream));
     }
     EXPECT_NE(trainings[0]->weights(), trainings[1]->weights());
+  }
+}
+
+TEST_P(ResidentTraining, PopulationsHaveAClusterForEachMember) {
+  if (!has_clusters()) GTEST_SKIP() << "the device has no clusters";
+  Stream stream(device_);
+  const ResidentData data(stream, demonstrations(false), Training::all_rows());
+  std::vector<std::unique_ptr<Training>> trainings;
+  std::vector<TrainingPlan*> plans;
+  for (int i = 0; i < 3; ++i) {
+    Wanted one = member(i, {wide, narrow});
+    one.stream = &stream;
+    one.data = &data;
+    trainings.push_back(std::make_unique<Training>(device_, one, Path::resident));
+    plans.push_back(trainings.back()->plan.get());
+  }
+  PopulationPlan population(stream, plans);
+  const std::string what = population.describe();
+  EXPECT_NE(what.find("3 networks, an epoch of all in one launch"), std::string::npos) << what;
+  if (device_.backend == Backend::cuda) {
+    EXPECT_NE(what.find("a cluster of 2 blocks"), std::string::npos) << what;
+  }
+  const std::vector<double> losses = population.run_epoch(stream, 0);
+  for (int i = 0; i < 3; ++i) {
+    Training alone(device_, member(i, {wide, narrow}), Path::resident);
+    EXPECT_EQ(alone.plan->run_epoch(alone.stream, 0), losses[static_cast<std::size_t>(i)]) << "member " << i;
+    EXPECT_EQ(trainings[static_cast<std::size_t>(i)]->weights(), alone.weights()) << "member " << i;
+  }
+}
+
+TEST_P(ResidentTraining, APopulationRefusesMembersOfAnotherStream) {
+  if (device_.backend == Backend::cpu) GTEST_SKIP() << "operations of the CPU are done when their calls return";
+  Stream stream(device_);
+  Training own(device_, {.stream = &stream}, Path::resident), foreign(device_, {}, Path::resident);
+  try {
+    const PopulationPlan population(stream, {own.plan.get(), foreign.plan.get()});
+    FAIL() << population.describe();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("member 1 was made on another stream"), std::string::npos) << error.what();
   }
 }
 
