@@ -15,6 +15,7 @@
 #include "engine/training_plan.h"
 #include "kernels/elementwise.h"
 #include "kernels/random.h"
+#include "tests/cuda_schedule.h"
 #include "tests/every_device.h"
 
 namespace mynah::tests {
@@ -113,6 +114,9 @@ struct Training {
   std::unique_ptr<TrainingPlan> plan;
 };
 
+/// Hidden layers that are too large for one block.
+constexpr Index wide = 160, narrow = 100;
+
 class ResidentTraining : public EveryDevice {
  protected:
   /// Epochs of 5 steps: the loss of every epoch within 1e-4 of what it is step by step.
@@ -178,9 +182,6 @@ TEST_P(ResidentTraining, WithMomentum) {
   expect_same_curve({.activation = Activation::gelu, .optimizer = maker<Sgd>(options)}, 20);
 }
 
-/// Too large for one block.
-constexpr Index wide = 160, narrow = 100;
-
 TEST_P(ResidentTraining, InTheBlocksOfACluster) {
   if (!has_clusters()) GTEST_SKIP() << "the device has no clusters";
   const Wanted wanted{.hidden = {wide, narrow}};
@@ -218,6 +219,21 @@ TEST_P(ResidentTraining, IsChosenWhereItPays) {
   EXPECT_NE(other.find("not resident: the network does not fit"), std::string::npos) << other;
   const Training work(device_, {.hidden = {64, 64}, .batch = 150}, Path::automatic);
   EXPECT_NE(work.plan->describe().find("enough work for the whole device"), std::string::npos);
+  if (!has_clusters()) return;
+  const Training shared(device_, {.hidden = {wide, narrow}}, Path::automatic);
+  EXPECT_NE(shared.plan->describe().find("resident in a cluster"), std::string::npos);
+}
+
+TEST_P(ResidentTraining, SaysThatTheDeviceHasNoClusters) {
+  if (device_.backend == Backend::cpu || !has_cuda_schedules())
+    GTEST_SKIP() << "only the emulated device can have none";
+  const NoCudaClusters none;
+  const Training training(device_, {.hidden = {wide, narrow}}, Path::automatic);
+  const std::string what = training.plan->describe();
+  EXPECT_NE(what.find("not resident: the network does not fit into a block's shared memory, and the device has no "
+                      "clusters of blocks"),
+            std::string::npos)
+      << what;
 }
 
 TEST_P(ResidentTraining, RefusesWhatItCannotDo) {

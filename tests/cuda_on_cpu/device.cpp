@@ -67,7 +67,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   p.maxBlocksPerMultiProcessor = as_int(max_blocks_per_multiprocessor);
   p.reservedSharedMemPerBlock = shared_bytes_reserved;
   p.memoryPoolsSupported = 1;
-  p.clusterLaunch = 1;
+  p.clusterLaunch = has_clusters() ? 1 : 0;
   *properties = p;
   return cudaSuccess;
 }

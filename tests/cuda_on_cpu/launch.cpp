@@ -50,6 +50,7 @@ cudaError_t check_cluster(dim3 cluster, dim3 grid) {
   if (cluster.x == 0 || cluster.y == 0 || cluster.z == 0 || grid.x % cluster.x != 0 || grid.y % cluster.y != 0 ||
       grid.z % cluster.z != 0)
     return cudaErrorInvalidConfiguration;
+  if (!has_clusters() && cluster.x * cluster.y * cluster.z > 1) return cudaErrorNotSupported;
   const bool too_large = std::uint64_t{cluster.x} * cluster.y * cluster.z > max_blocks_per_cluster;
   return too_large ? cudaErrorInvalidClusterSize : cudaSuccess;
 }

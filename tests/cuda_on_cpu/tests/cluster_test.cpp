@@ -141,6 +141,19 @@ TEST(ClusterTest, ImpossibleShapesAreRefused) {
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
 }
 
+TEST(ClusterTest, AreRefusedWhereTheDeviceHasNone) {
+  const DeviceVector<float> x(numbers(8)), y(8);
+  cuda_on_cpu::set_clusters(false);
+  int value = 1;
+  EXPECT_EQ(cudaDeviceGetAttribute(&value, cudaDevAttrClusterLaunch, 0), cudaSuccess);
+  EXPECT_EQ(value, 0);
+  EXPECT_EQ(cluster::sum(nullptr, x.get(), y.get(), 8, 2), cudaErrorNotSupported);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorNotSupported);
+  cuda_on_cpu::set_clusters(true);
+  EXPECT_EQ(cluster::sum(nullptr, x.get(), y.get(), 8, 2), cudaSuccess);
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+}
+
 TEST(ClusterTest, TheDeviceSaysWhatItCan) {
   int value = 0;
   ASSERT_EQ(cudaDeviceGetAttribute(&value, cudaDevAttrClusterLaunch, 0), cudaSuccess);
