@@ -20,6 +20,11 @@ constexpr Index most_steps_recorded = 512;
 
 PopulationPlan::PopulationPlan(Stream& stream, std::vector<TrainingPlan*> members) : members_(std::move(members)) {
   if (members_.empty()) throw input_error("population", "has no member", "give at least one");
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i]->runs_in_order_with(stream)) continue;
+    throw input_error("population", "member " + std::to_string(i) + " was made on another stream or device",
+                      "make all plans on the stream of the population");
+  }
   way_ = choose_way();
   if (way_ == Way::branches) {
     const std::size_t count = std::min(members_.size(), most_branches);

@@ -11,12 +11,13 @@ namespace mynah {
 /// a plan of its own, and gets the bits that it would get if it were trained alone.
 ///
 /// Where all are trained resident (TrainingPlan::Path) and differ in nothing but these, an epoch of all of them is one
-/// launch, a block for each. Where all record their steps, and have batches alike, the steps of all are recorded
-/// together, each member's as a branch of its own: one launch by the host for all, whose kernels share the device. Else
-/// they are trained one after the other, an epoch at a time.
+/// launch, a block or a cluster for each. Where all record their steps, and have batches alike, the steps of all are
+/// recorded together, each member's as a branch of its own: one launch by the host for all, whose kernels share the
+/// device. Else they are trained one after the other, an epoch at a time.
 class PopulationPlan {
  public:
-  /// The plans, all made on this stream, must outlive it and keep their places. Errors: input_error without a member.
+  /// The plans must outlive it and keep their places. Errors: input_error without a member, or for one that was made on
+  /// another stream.
   PopulationPlan(Stream& stream, std::vector<TrainingPlan*> members);
 
   /// One pass of every member over its data, in the order that its seed and the epoch determine. Returns the mean loss

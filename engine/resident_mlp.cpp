@@ -72,6 +72,10 @@ std::string find_loss(const LossOptions& loss, kernels::MlpObjective& objective)
   return elementwise ? "" : "the loss is " + loss_name(loss.kind);
 }
 
+std::string shared_memory_of(Index blocks) {
+  return blocks == 1 ? "a block's shared memory" : "the shared memory of " + std::to_string(blocks) + " blocks";
+}
+
 }  // namespace
 
 std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& network, Value input, Value output,
@@ -86,9 +90,10 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
   if (!reason->empty()) return std::nullopt;
   // A member has its own.
   found.objective_.adam.weight_decay = found.objective_.sgd.weight_decay = 0.0;
-  found.chunk_ = kernels::mlp_training_chunk(stream, found.shape_, found.objective_, batch);
-  if (found.chunk_ == 0) {
-    *reason = "the network does not fit into a block's shared memory";
+  found.placement_ = kernels::place_mlp_training(stream, found.shape_, found.objective_, batch);
+  if (found.placement_.chunk == 0) {
+    *reason = "the network does not fit into " + shared_memory_of(found.placement_.blocks);
+    if (found.placement_.blocks == 1) *reason += ", and the device has no clusters of blocks";
     return std::nullopt;
   }
   found.member_.parameters = network.parameters.trained().data;
@@ -113,7 +118,8 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
 }
 
 void ResidentMlp::run(Stream& stream, Index first_row, Index steps) const {
-  kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(), {rows_, 0, first_row, batch_, steps});
+  kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(), {rows_, 0, first_row, batch_, steps},
+                     placement_);
   optimizer_->steps_were_taken(stream);
 }
 
@@ -134,7 +140,13 @@ kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* 
 
 void ResidentMlp::run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const {
   const Index steps = (rows_ + batch_ - 1) / batch_;
-  kernels::train_mlp(stream, shape_, objective_, data_, members, {rows_, epoch, 0, batch_, steps});
+  kernels::train_mlp(stream, shape_, objective_, data_, members, {rows_, epoch, 0, batch_, steps}, placement_);
+}
+
+std::string ResidentMlp::describe() const {
+  const std::string where =
+      placement_.blocks == 1 ? shared_memory_of(1) : "a cluster of " + std::to_string(placement_.blocks) + " blocks";
+  return "resident in " + where + ", " + std::to_string(placement_.chunk) + " rows at a time";
 }
 
 Index ResidentMlp::products() const {

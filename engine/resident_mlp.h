@@ -11,9 +11,10 @@
 
 namespace mynah {
 
-/// A network and its training as kernels::train_mlp takes them: many steps in one launch, with the network in a block's
-/// shared memory. It is for linear layers one behind the other, all of them trained, with Adam or SGD; the first may
-/// take a standardised input (engine/layers/standardization.h), whose mean and deviation are read here, once.
+/// A network and its training as kernels::train_mlp takes them: many steps in one launch, with the network in the
+/// shared memory of a block, or of the blocks of a cluster. It is for linear layers one behind the other, all of them
+/// trained, with Adam or SGD; the first may take a standardised input (engine/layers/standardization.h), whose mean and
+/// deviation are read here, once.
 class ResidentMlp {
  public:
   /// Empty where the training is of another kind, or the network too large; *reason then tells why. Everything passed
@@ -36,8 +37,9 @@ class ResidentMlp {
   kernels::MlpMember member_of(std::optional<RandomKey> key, double* loss_sum) const;
   const Optimizer& optimizer() const { return *optimizer_; }
 
-  /// Rows of a batch that are in shared memory at a time.
-  Index chunk() const { return chunk_; }
+  const kernels::MlpPlacement& placement() const { return placement_; }
+  /// "resident in a block's shared memory, 32 rows at a time", for a person.
+  std::string describe() const;
   /// Multiplications with weights in one step, forward and backward.
   Index products() const;
 
@@ -50,7 +52,7 @@ class ResidentMlp {
   const Optimizer* optimizer_ = nullptr;
   Index rows_ = 0;
   Index batch_ = 0;
-  Index chunk_ = 0;
+  kernels::MlpPlacement placement_;
 };
 
 }  // namespace mynah

@@ -75,6 +75,7 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
       loss_(options.loss),
       batch_size_(std::min(options.batch_size, options.rows.empty() ? data.rows() : options.rows.size)),
       permutation_key_(random_key(options.seed, RandomStream::permutation)),
+      native_stream_(stream.native()),
       chosen_(options.rows),
       order_(stream.device(), chosen_.empty() ? data.rows() : chosen_.size),
       positions_(stream.device(), chosen_.size),
@@ -127,7 +128,8 @@ namespace {
 
 /// A block has a multiprocessor for itself alone, of a hundred: from about so many products a step on, launches that
 /// use the whole device are faster. An estimate: at a third of a multiprocessor's arithmetic it is 20 microseconds,
-/// what the launches of a step cost.
+/// what the launches of a step cost. A cluster has as many multiprocessors as
+/// blocks. Not measured.
 constexpr Index most_resident_products = 1'500'000;
 
 }  // namespace
@@ -149,7 +151,7 @@ void TrainingPlan::choose_path(Stream& stream, Value output, const Options& opti
   if (resident_ && !cuda) {
     resident_.reset();
     not_resident_ = "the CPU has no launches to save";
-  } else if (resident_ && resident_->products() > most_resident_products) {
+  } else if (resident_ && resident_->products() > most_resident_products * resident_->placement().blocks) {
     resident_.reset();
     not_resident_ = "a step is enough work for the whole device";
   }
@@ -377,8 +379,7 @@ std::string TrainingPlan::describe() const {
   text += "; data resident on the device (" + std::to_string(rows()) + " rows" +
           (chosen_.empty() ? "" : ", chosen of " + std::to_string(data_->rows())) + "); ";
   if (resident_) {
-    return text + "an epoch in one launch, the network resident in a block's shared memory, " +
-           std::to_string(resident_->chunk()) + " rows at a time; " + describe_cost();
+    return text + "an epoch in one launch, the network " + resident_->describe() + "; " + describe_cost();
   }
   text += "linear layers fused with bias and activation; " + std::to_string(full_->execution.fused_activation_count()) +
           " activation derivatives fused into the layer behind; ";

@@ -34,7 +34,8 @@ namespace mynah {
 /// Steps of full batches are recorded several at a time: one launch by the host for all of them.
 ///
 /// A small perceptron is trained resident on CUDA: a single launch takes it through a whole epoch, see
-/// kernels/mlp_training.h. Weights then agree with those of single operations but for the rounding of sums.
+/// kernels/mlp_training.h. A larger one has the blocks of a cluster for it, where the device has clusters. Weights then
+/// agree with those of single operations but for the rounding of sums.
 class TrainingPlan {
  public:
   /// How steps run.
@@ -103,6 +104,10 @@ class TrainingPlan {
   const ResidentMlp* resident() const { return resident_ ? &*resident_ : nullptr; }
   /// Names the permutations of its epochs.
   RandomKey permutation_key() const { return permutation_key_; }
+  /// Whether it was made on this stream, or on one whose operations are done when their calls return.
+  bool runs_in_order_with(const Stream& stream) const {
+    return stream.device() == network_->device && stream.native() == native_stream_;
+  }
 
   Index rows() const { return order_.size(); }  ///< Of an epoch.
   Index batch_size() const { return batch_size_; }
@@ -167,6 +172,7 @@ class TrainingPlan {
   Index batch_size_;
   Execution::Options execution_;  ///< Of a full batch.
   RandomKey permutation_key_;
+  void* native_stream_;  ///< That it was made on: Stream::native().
   bool record_ = false;
   bool fuse_ = false;
   Index most_recorded_steps_ = 1;

@@ -19,6 +19,10 @@ void check_shape(const MlpShape& shape) {
   }
 }
 
+void check_blocks(const char* where, Index blocks) {
+  require(blocks == 1 || blocks == 2 || blocks == 4 || blocks == 8, where, "1, 2, 4 or 8 blocks");
+}
+
 /// Weights and moments go through memory once a launch, rows once a step.
 void count_training(Work& work, const MlpShape& shape, const MlpObjective& objective, Index members,
                     const MlpSteps& steps) {
@@ -36,8 +40,10 @@ void count_training(Work& work, const MlpShape& shape, const MlpObjective& objec
 }  // namespace
 
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
-               VectorView<const MlpMember> members, const MlpSteps& steps) {
+               VectorView<const MlpMember> members, const MlpSteps& steps, const MlpPlacement& placement) {
   check_shape(shape);
+  check_blocks(operation, placement.blocks);
+  require(placement.chunk >= 1, operation, "a placement in which the network fits: see place_mlp_training");
   require(data.inputs.columns == shape.inputs, operation, "inputs [rows, inputs]");
   require(objective.labels ? data.labels.size == data.inputs.rows
                            : data.values.rows == data.inputs.rows && data.values.columns == shape.outputs(),
@@ -50,19 +56,36 @@ void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& object
   if (counted_work() != nullptr) count_training(*counted_work(), shape, objective, members.size, steps);
   if (is_only_counted(stream, members)) return;
   if (stream.backend() == Backend::cuda) {
-    return MYNAH_ON_CUDA(train_mlp, stream, shape, objective, data, members, steps);
+    return MYNAH_ON_CUDA(train_mlp, stream, shape, objective, data, members, steps, placement);
   }
-  eigen::train_mlp(stream, shape, objective, data, members, steps);
+  eigen::train_mlp(stream, shape, objective, data, members, steps, placement);
 }
 
 Index mlp_training_chunk([[maybe_unused]] Stream& stream, const MlpShape& shape,
-                         [[maybe_unused]] const MlpObjective& objective, Index batch) {
+                         [[maybe_unused]] const MlpObjective& objective, Index batch, Index blocks) {
   check_shape(shape);
+  check_blocks("mlp_training_chunk", blocks);
   require(batch >= 1, "mlp_training_chunk", "a batch of at least 1");
 #if MYNAH_WITH_CUDA
-  if (stream.backend() == Backend::cuda) return cuda::mlp_training_chunk(stream, shape, objective, batch);
+  if (stream.backend() == Backend::cuda) return cuda::mlp_training_chunk(stream, shape, objective, batch, blocks);
 #endif
   return batch;
+}
+
+Index most_mlp_training_blocks([[maybe_unused]] Stream& stream) {
+#if MYNAH_WITH_CUDA
+  if (stream.backend() == Backend::cuda) return cuda::most_mlp_training_blocks(stream);
+#endif
+  return 1;
+}
+
+MlpPlacement place_mlp_training(Stream& stream, const MlpShape& shape, const MlpObjective& objective, Index batch) {
+  MlpPlacement placement;
+  const Index most = most_mlp_training_blocks(stream);
+  for (placement.blocks = 1;; placement.blocks *= 2) {
+    placement.chunk = mlp_training_chunk(stream, shape, objective, batch, placement.blocks);
+    if (placement.chunk > 0 || placement.blocks == most) return placement;
+  }
 }
 
 }  // namespace mynah::kernels

@@ -12,8 +12,9 @@
 ///
 /// A step of a small network is a few microseconds of arithmetic behind a dozen launches. Here a block of threads takes
 /// one network into its shared memory, with its optimizer's moments, and trains it for many steps; only the rows of a
-/// batch come from device memory, only the trained network goes back. Many networks of one shape (seeds, learning
-/// rates, weight decays, orders of the data) train side by side, a block each.
+/// batch come from device memory, only the trained network goes back. A network that is too large for that is shared
+/// among the blocks of a cluster (sm_90 and later), which read each other's shared memory. Many networks of one shape
+/// (seeds, learning rates, weight decays, orders of the data) train side by side, a block or a cluster each.
 namespace mynah::kernels {
 
 /// A linear layer with an activation behind it: y = activation(x wᵀ + b).
@@ -85,30 +86,48 @@ struct MlpSteps {
   Index count = 0;  ///< Step s takes `batch` rows from first_row + s batch on, or what is left of the epoch.
 };
 
+/// How a network lies on a CUDA device while it is trained. Results do not depend on it: every sum has
+/// the same order.
+struct MlpPlacement {
+  Index blocks = 1;  ///< That share the network, each with some outputs of every layer: 1, or a cluster of 2, 4 or 8.
+  Index chunk = 0;   ///< So many rows of a batch are in shared memory at a time, a multiple of 4. 0: it does not fit.
+
+  friend constexpr bool operator==(const MlpPlacement&, const MlpPlacement&) = default;
+};
+
 /// Trains every network for steps.count steps. Each step is what the operations one by one would do:
 ///
 ///   linear_forward for every layer, the loss and its gradient, linear_backward for every layer, adam_step or sgd_step
 ///
 /// Every sum has a fixed order, that of the rows and of the inputs; a network's results do not depend on which others
 /// train beside it, and members share nothing but the data. first_row + (count - 1) batch < rows. On CUDA the networks
-/// have to fit: mlp_training_chunk() > 0. The CPU takes the operations one by one. What lies between the tensors of a
-/// network is left alone.
+/// have to fit as `placement` says, that of place_mlp_training() or one with fewer rows or more blocks. The CPU takes
+/// the operations one by one. What lies between the tensors of a network is left alone.
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
-               VectorView<const MlpMember> members, const MlpSteps& steps);
+               VectorView<const MlpMember> members, const MlpSteps& steps, const MlpPlacement& placement);
 
-/// How many rows of a batch a block of the stream's device takes at a time, beside the network itself, all in shared
-/// memory: a multiple of 4, at most the batch rounded up to one. 0 where not even a batch of up to 16 rows, or 16 rows
-/// of a larger one, would fit. On the CPU the batch. The chunk does not change results.
-Index mlp_training_chunk(Stream& stream, const MlpShape& shape, const MlpObjective& objective, Index batch);
+/// As few blocks as a network can be trained in on the stream's device, with as many rows as they have room for. On the
+/// CPU one block, and the whole batch.
+MlpPlacement place_mlp_training(Stream& stream, const MlpShape& shape, const MlpObjective& objective, Index batch);
+
+/// How many rows of a batch `blocks` of the stream's device that share a network take at a time, beside the network
+/// itself, all in shared memory: a multiple of 4, at most the batch rounded up to one. 0 where not even a batch of up
+/// to 16 rows, or 16 rows of a larger one, would fit. On the CPU the batch.
+Index mlp_training_chunk(Stream& stream, const MlpShape& shape, const MlpObjective& objective, Index batch,
+                         Index blocks = 1);
+
+/// How many blocks can share a network on the stream's device: 1 where there are no clusters.
+Index most_mlp_training_blocks(Stream& stream);
 
 MYNAH_CUDA_TWIN(train_mlp)
 namespace cuda {
-Index mlp_training_chunk(Stream&, const MlpShape&, const MlpObjective&, Index batch);
-}
+Index mlp_training_chunk(Stream&, const MlpShape&, const MlpObjective&, Index batch, Index blocks);
+Index most_mlp_training_blocks(Stream&);
+}  // namespace cuda
 
 namespace eigen {
 void train_mlp(Stream&, const MlpShape&, const MlpObjective&, const MlpData&, VectorView<const MlpMember> members,
-               const MlpSteps&);
+               const MlpSteps&, const MlpPlacement&);
 }  // namespace eigen
 
 }  // namespace mynah::kernels

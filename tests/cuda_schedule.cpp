@@ -5,6 +5,7 @@
 
 /// Defined where the tests run on the emulated device (tests/emulated_schedule.cpp), and nowhere else.
 extern "C" [[gnu::weak]] void mynah_set_cuda_schedule(const char* schedule);
+extern "C" [[gnu::weak]] void mynah_set_cuda_clusters(bool wanted);
 
 namespace mynah::tests {
 namespace {
@@ -32,6 +33,14 @@ CudaScheduleScope::CudaScheduleScope(const std::string& schedule) {
 
 CudaScheduleScope::~CudaScheduleScope() {
   if (has_cuda_schedules()) mynah_set_cuda_schedule(schedule_of_environment().c_str());
+}
+
+NoCudaClusters::NoCudaClusters() {
+  if (has_cuda_schedules()) mynah_set_cuda_clusters(false);
+}
+
+NoCudaClusters::~NoCudaClusters() {
+  if (has_cuda_schedules()) mynah_set_cuda_clusters(true);
 }
 
 }  // namespace mynah::tests

@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-/// Thread schedules of the emulated CUDA device, for tests that are compiled once for it and for a GPU.
+/// Thread schedules of the emulated CUDA device, and what it can, for tests that are compiled once for it and for a
+/// GPU.
 namespace mynah::tests {
 
 /// Whether the CUDA device is the emulated one.
@@ -20,6 +21,15 @@ class CudaScheduleScope {
   ~CudaScheduleScope();
   CudaScheduleScope(const CudaScheduleScope&) = delete;
   CudaScheduleScope& operator=(const CudaScheduleScope&) = delete;
+};
+
+/// For a scope the emulated device has no clusters of blocks, as a GPU before sm_90. Does nothing on a GPU.
+class NoCudaClusters {
+ public:
+  NoCudaClusters();
+  ~NoCudaClusters();
+  NoCudaClusters(const NoCudaClusters&) = delete;
+  NoCudaClusters& operator=(const NoCudaClusters&) = delete;
 };
 
 }  // namespace mynah::tests

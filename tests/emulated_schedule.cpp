@@ -15,3 +15,8 @@ extern "C" void mynah_set_cuda_schedule(const char* schedule) {
     cuda_on_cpu::set_schedule({Schedule::Kind::random, std::strtoull(schedule, nullptr, 10)});
   }
 }
+
+/// Whether the emulated device has clusters.
+extern "C" void mynah_set_cuda_clusters(bool wanted) {
+  cuda_on_cpu::set_clusters(wanted);
+}

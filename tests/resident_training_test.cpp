@@ -15,6 +15,7 @@
 #include "engine/training_plan.h"
 #include "kernels/elementwise.h"
 #include "kernels/random.h"
+#include "tests/cuda_schedule.h"
 #include "tests/every_device.h"
 
 namespace mynah::tests {
@@ -113,6 +114,9 @@ struct Training {
   std::unique_ptr<TrainingPlan> plan;
 };
 
+/// Hidden layers that are too large for one block.
+constexpr Index wide = 160, narrow = 100;
+
 class ResidentTraining : public EveryDevice {
  protected:
   /// Epochs of 5 steps: the loss of every epoch within 1e-4 of what it is step by step.
@@ -128,6 +132,11 @@ class ResidentTraining : public EveryDevice {
     EXPECT_LT(last, 0.9 * first) << "something is learnt";
     EXPECT_EQ(resident.optimizer->steps(resident.stream), 5 * epochs);
     EXPECT_EQ(resident.optimizer->learning_rate(resident.stream), recorded.optimizer->learning_rate(recorded.stream));
+  }
+  /// Or needs none.
+  bool has_clusters() const {
+    Stream stream(device_);
+    return device_.backend == Backend::cpu || kernels::most_mlp_training_blocks(stream) >= 2;
   }
   std::string refusal(const Wanted& wanted) const {
     try {
@@ -176,6 +185,18 @@ TEST_P(ResidentTraining, WithMomentum) {
   expect_same_curve({.activation = Activation::gelu, .optimizer = maker<Sgd>(options)}, 20);
 }
 
+TEST_P(ResidentTraining, InTheBlocksOfACluster) {
+  if (!has_clusters()) GTEST_SKIP() << "the device has no clusters";
+  const Wanted wanted{.hidden = {wide, narrow}};
+  const Training training(device_, wanted, Path::resident);
+  if (device_.backend == Backend::cuda) {
+    EXPECT_NE(training.plan->describe().find("an epoch in one launch, the network resident in a cluster of 2 blocks, "),
+              std::string::npos)
+        << training.plan->describe();
+  }
+  expect_same_curve(wanted, 100);
+}
+
 TEST_P(ResidentTraining, StepsOneAtATimeGiveTheSameBits) {
   Training whole(device_, {}, Path::resident), single(device_, {}, Path::resident);
   for (Index epoch = 0; epoch < 3; ++epoch) {
@@ -201,6 +222,21 @@ TEST_P(ResidentTraining, IsChosenWhereItPays) {
   EXPECT_NE(other.find("not resident: the network does not fit"), std::string::npos) << other;
   const Training work(device_, {.hidden = {64, 64}, .batch = 150}, Path::automatic);
   EXPECT_NE(work.plan->describe().find("enough work for the whole device"), std::string::npos);
+  if (!has_clusters()) return;
+  const Training shared(device_, {.hidden = {wide, narrow}}, Path::automatic);
+  EXPECT_NE(shared.plan->describe().find("resident in a cluster"), std::string::npos);
+}
+
+TEST_P(ResidentTraining, SaysThatTheDeviceHasNoClusters) {
+  if (device_.backend == Backend::cpu || !has_cuda_schedules())
+    GTEST_SKIP() << "only the emulated device can have none";
+  const NoCudaClusters none;
+  const Training training(device_, {.hidden = {wide, narrow}}, Path::automatic);
+  const std::string what = training.plan->describe();
+  EXPECT_NE(what.find("not resident: the network does not fit into a block's shared memory, and the device has no "
+                      "clusters of blocks"),
+            std::string::npos)
+      << what;
 }
 
 TEST_P(ResidentTraining, RefusesWhatItCannotDo) {
@@ -235,8 +271,8 @@ Make optimizer_of_member(int number) {
   return maker<Adam>(options);
 }
 
-Wanted member(int number) {
-  return {.optimizer = optimizer_of_member(number), .seed = static_cast<std::uint64_t>(number)};
+Wanted member(int number, const std::vector<Index>& hidden = {24, 17}) {
+  return {.hidden = hidden, .optimizer = optimizer_of_member(number), .seed = static_cast<std::uint64_t>(number)};
 }
 
 TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
@@ -272,6 +308,45 @@ TEST_P(ResidentTraining, EachMemberOfAPopulationIsTrainedAsIfAlone) {
       EXPECT_EQ(together.optimizer->learning_rate(stream), alone.optimizer->learning_rate(alone.stream));
     }
     EXPECT_NE(trainings[0]->weights(), trainings[1]->weights());
+  }
+}
+
+TEST_P(ResidentTraining, PopulationsHaveAClusterForEachMember) {
+  if (!has_clusters()) GTEST_SKIP() << "the device has no clusters";
+  Stream stream(device_);
+  const ResidentData data(stream, demonstrations(false), Training::all_rows());
+  std::vector<std::unique_ptr<Training>> trainings;
+  std::vector<TrainingPlan*> plans;
+  for (int i = 0; i < 3; ++i) {
+    Wanted one = member(i, {wide, narrow});
+    one.stream = &stream;
+    one.data = &data;
+    trainings.push_back(std::make_unique<Training>(device_, one, Path::resident));
+    plans.push_back(trainings.back()->plan.get());
+  }
+  PopulationPlan population(stream, plans);
+  const std::string what = population.describe();
+  EXPECT_NE(what.find("3 networks, an epoch of all in one launch"), std::string::npos) << what;
+  if (device_.backend == Backend::cuda) {
+    EXPECT_NE(what.find("a cluster of 2 blocks"), std::string::npos) << what;
+  }
+  const std::vector<double> losses = population.run_epoch(stream, 0);
+  for (int i = 0; i < 3; ++i) {
+    Training alone(device_, member(i, {wide, narrow}), Path::resident);
+    EXPECT_EQ(alone.plan->run_epoch(alone.stream, 0), losses[static_cast<std::size_t>(i)]) << "member " << i;
+    EXPECT_EQ(trainings[static_cast<std::size_t>(i)]->weights(), alone.weights()) << "member " << i;
+  }
+}
+
+TEST_P(ResidentTraining, APopulationRefusesMembersOfAnotherStream) {
+  if (device_.backend == Backend::cpu) GTEST_SKIP() << "operations of the CPU are done when their calls return";
+  Stream stream(device_);
+  Training own(device_, {.stream = &stream}, Path::resident), foreign(device_, {}, Path::resident);
+  try {
+    const PopulationPlan population(stream, {own.plan.get(), foreign.plan.get()});
+    FAIL() << population.describe();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("member 1 was made on another stream"), std::string::npos) << error.what();
   }
 }
 

@@ -51,7 +51,8 @@ bool starts_early(const Stream& stream) {
 
 void check_launch(cudaError_t status, Stream& stream, const char* operation, const LaunchShape& shape) {
   if (status == cudaSuccess && !launches_block()) return;
-  const std::string detail = "grid " + text_of(shape.grid) + ", block " + text_of(shape.block) + ", " +
+  const std::string detail = "grid " + text_of(shape.grid) + ", block " + text_of(shape.block) +
+                             (shape.cluster > 1 ? ", clusters of " + std::to_string(shape.cluster) : "") + ", " +
                              std::to_string(shape.shared_bytes) + " bytes of dynamic shared memory";
   check(status, operation, detail.c_str());
   auto* native = static_cast<cudaStream_t>(stream.native());

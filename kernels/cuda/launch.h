@@ -17,6 +17,7 @@ struct LaunchShape {
   dim3 grid{1, 1, 1};
   dim3 block{1, 1, 1};
   std::size_t shared_bytes = 0;  ///< Dynamic shared memory: kernels/cuda/shared_memory.h.
+  unsigned cluster = 1;          ///< Neighbouring blocks along x that run together: kernels/cuda/cluster.h.
 };
 
 /// Throws for a launch that was refused, with its shape. With MYNAH_CUDA_BLOCKING=1 in the environment it also waits
@@ -39,12 +40,18 @@ void start_kernel(Stream& stream, const char* operation, const LaunchShape& shap
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = static_cast<cudaStream_t>(stream.native());
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchAttribute attributes[2]{};
+  config.attrs = attributes;
   if (early) {
-    config.attrs = &attribute;
-    config.numAttrs = 1;
+    cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+  }
+  if (shape.cluster > 1) {
+    cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = shape.cluster;
+    attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
   }
   check_launch(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), stream, operation, shape);
 }

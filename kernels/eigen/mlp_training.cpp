@@ -154,7 +154,7 @@ Index parameter_count(const MlpShape& shape) {
 }  // namespace
 
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
-               VectorView<const MlpMember> members, const MlpSteps& steps) {
+               VectorView<const MlpMember> members, const MlpSteps& steps, const MlpPlacement&) {
   Steps one(stream, shape, objective, data, steps.batch, parameter_count(shape));
   std::vector<std::int32_t> drawn(static_cast<std::size_t>(steps.rows));
   const Index end = std::min(steps.rows, steps.first_row + steps.count * steps.batch);

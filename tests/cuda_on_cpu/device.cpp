@@ -67,6 +67,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   p.maxBlocksPerMultiProcessor = as_int(max_blocks_per_multiprocessor);
   p.reservedSharedMemPerBlock = shared_bytes_reserved;
   p.memoryPoolsSupported = 1;
+  p.clusterLaunch = has_clusters() ? 1 : 0;
   *properties = p;
   return cudaSuccess;
 }
@@ -131,8 +132,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       return *value = p.memoryPoolsSupported, cudaSuccess;
     case cudaDevAttrManagedMemory:
     case cudaDevAttrCooperativeLaunch:
-    case cudaDevAttrClusterLaunch:
       return *value = 0, cudaSuccess;
+    case cudaDevAttrClusterLaunch:
+      return *value = p.clusterLaunch, cudaSuccess;
   }
   return returned(cudaErrorInvalidValue);
 }

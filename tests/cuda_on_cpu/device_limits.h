@@ -13,6 +13,7 @@ constexpr std::size_t max_threads_per_block = 1024;
 constexpr std::size_t max_block_z = 64;
 constexpr std::size_t max_grid_x = 2147483647;
 constexpr std::size_t max_grid_yz = 65535;
+constexpr std::size_t max_blocks_per_cluster = 8;  // what is portable
 constexpr std::size_t max_threads_per_multiprocessor = 2048;
 constexpr std::size_t max_blocks_per_multiprocessor = 32;
 constexpr std::size_t shared_bytes_per_block = 48 * 1024;

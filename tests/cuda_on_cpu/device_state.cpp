@@ -16,6 +16,7 @@ std::recursive_mutex& device_mutex() {
 }
 
 cudaError_t sticky = cudaSuccess;
+bool clusters = true;
 thread_local cudaError_t last = cudaSuccess;
 
 std::string& report_text() {
@@ -43,6 +44,11 @@ void fail_device(cudaError_t error, const std::string& report) {
   std::fprintf(stderr, "CUDA on CPU: %s\n", report_text().c_str());
 }
 
+bool has_clusters() {
+  const DeviceLock lock;
+  return clusters;
+}
+
 void clear_errors() {
   sticky = cudaSuccess;
   last = cudaSuccess;
@@ -54,6 +60,11 @@ void clear_errors() {
 std::string last_report() {
   const detail::DeviceLock lock;
   return detail::report_text();
+}
+
+void set_clusters(bool wanted) {
+  const detail::DeviceLock lock;
+  detail::clusters = wanted;
 }
 
 }  // namespace cuda_on_cpu

@@ -28,4 +28,7 @@ void fail_device(cudaError_t error, const std::string& report);
 
 void clear_errors();
 
+/// Whether the device has clusters: cuda_on_cpu::set_clusters.
+bool has_clusters();
+
 }  // namespace cuda_on_cpu::detail

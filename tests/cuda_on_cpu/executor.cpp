@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -12,23 +11,9 @@
 #include "device_state.h"
 #include "kernel_module.h"
 #include "schedule.h"
-
 #include "thread_index.h"
 
 namespace cuda_on_cpu::detail {
-namespace {
-
-constexpr std::size_t dynamic_guard_bytes = address_sanitizer ? 0 : 256;
-constexpr unsigned char dynamic_guard = 0xa5;
-
-std::string text_of(uint3 index) {
-  char text[48];
-  std::snprintf(text, sizeof(text), "(%u, %u, %u)", index.x, index.y, index.z);
-  return text;
-}
-
-}  // namespace
-
 namespace {
 
 Executor*& current_executor() {
@@ -40,10 +25,6 @@ Executor*& current_executor() {
 
 Executor& executor() {
   return *current_executor();
-}
-
-void Executor::Free::operator()(void* memory) const {
-  std::free(memory);
 }
 
 std::string running_kernel() {
@@ -59,9 +40,9 @@ bool Executor::start(const KernelLaunch& launch) {
 bool Executor::go_on() {
   writable_block_dim() = launch_->block;
   writable_grid_dim() = launch_->grid;
-  writable_block_index() = left_block_;
+  writable_block_index() = block().index;
   select(current_);
-  std::copy(left_static_shared_.begin(), left_static_shared_.end(), static_shared_);
+  std::copy_n(block().kept_static_shared.data(), static_shared_bytes_, static_shared_);
   return enter(left_from_->context);
 }
 
@@ -91,8 +72,7 @@ void Executor::launch_body(Fiber& fiber) {
 bool Executor::leave_launch(Fiber& from) {
   if (waiting_for_host_.empty()) return false;
   left_from_ = &from;
-  left_block_ = writable_block_index();
-  left_static_shared_.assign(static_shared_, static_shared_ + static_shared_bytes_);
+  std::copy_n(static_shared_, static_shared_bytes_, block().kept_static_shared.data());
   switch_context(from.context, host_);
   for (const int thread : waiting_for_host_) set_ready(thread);
   waiting_for_host_.clear();
@@ -126,80 +106,111 @@ void Executor::run(const KernelLaunch& launch) {
   static_shared_ = image.data;
   static_shared_bytes_ = image.bytes;
   threads_ = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
-  thread_.resize(static_cast<std::size_t>(threads_));
-  copies_.resize(static_cast<std::size_t>(threads_));
-  warps_.resize(static_cast<std::size_t>(threads_ + 31) / 32);
-  ready_.resize(static_cast<std::size_t>(threads_ + 63) / 64);
-  void* memory = nullptr;
-  if (posix_memalign(&memory, 128, launch.dynamic_shared_bytes + dynamic_guard_bytes) != 0) std::abort();
-  dynamic_shared_.reset(static_cast<char*>(memory));
+  stride_ = (threads_ + 63) / 64 * 64;
+  cluster_blocks_ = static_cast<int>(launch.cluster.x * launch.cluster.y * launch.cluster.z);
+  const auto numbers = static_cast<std::size_t>(stride_) * static_cast<std::size_t>(cluster_blocks_);
+  thread_.resize(numbers);
+  copies_.resize(numbers);
+  warps_.resize(numbers / 32);
+  ready_.resize(numbers / 64);
+  while (blocks_.size() < static_cast<std::size_t>(cluster_blocks_)) blocks_.push_back(std::make_unique<Block>());
   writable_block_dim() = launch.block;
   writable_grid_dim() = launch.grid;
 
-  const std::uint64_t blocks = std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
+  const std::uint64_t clusters =
+      std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z / static_cast<unsigned>(cluster_blocks_);
   std::vector<std::uint64_t> order;
   if (choices().kind() == Schedule::Kind::random) {
-    order.resize(blocks);
+    order.resize(clusters);
     std::iota(order.begin(), order.end(), std::uint64_t{0});
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[choices().choose(i)]);
   }
-  for (std::uint64_t i = 0; i < blocks && !failed_; ++i) {
-    fill_shared_memory();
+  for (std::uint64_t i = 0; i < clusters && !failed_; ++i) {
     const bool backwards = choices().kind() == Schedule::Kind::reverse;
-    run_block(order.empty() ? (backwards ? blocks - 1 - i : i) : order[i]);
+    run_cluster(order.empty() ? (backwards ? clusters - 1 - i : i) : order[i]);
   }
-  dynamic_shared_.reset();
   launch_ = nullptr;
 }
 
-void Executor::fill_shared_memory() {
-  std::memset(dynamic_shared_.get(), 0xff, launch_->dynamic_shared_bytes);
-  std::memset(dynamic_shared_.get() + launch_->dynamic_shared_bytes, dynamic_guard, dynamic_guard_bytes);
+/// All blocks of cluster `number` as they are before they begin.
+void Executor::prepare_blocks(std::uint64_t number) {
+  const dim3 grid = launch_->grid, cluster = launch_->cluster;
+  const std::uint64_t across = grid.x / cluster.x, down = grid.y / cluster.y;
+  const uint3 first{static_cast<unsigned>(number % across) * cluster.x,
+                    static_cast<unsigned>(number / across % down) * cluster.y,
+                    static_cast<unsigned>(number / across / down) * cluster.z};
+  for (int i = 0; i < cluster_blocks_; ++i) {
+    Block& one = *blocks_[static_cast<std::size_t>(i)];
+    const auto rank = static_cast<unsigned>(i);
+    one.index = {first.x + rank % cluster.x, first.y + rank / cluster.x % cluster.y,
+                 first.z + rank / cluster.x / cluster.y};
+    one.begun = false;
+    one.exited = one.arrived = 0;
+    one.dynamic_shared.resize(launch_->dynamic_shared_bytes);
+    one.kept_static_shared.resize(static_shared_bytes_);
+    if (cluster_blocks_ > 1) one.close();
+    auto* const ready = ready_.data() + i * (stride_ / 64);
+    std::fill_n(ready, stride_ / 64, ~std::uint64_t{0});
+    if (threads_ % 64 != 0) ready[stride_ / 64 - 1] = (std::uint64_t{1} << (threads_ % 64)) - 1;
+  }
+  for (std::size_t w = 0; w < warps_.size(); ++w) {
+    const int lanes = std::clamp(threads_ - static_cast<int>(w) * 32 % stride_, 0, 32);
+    warps_[w].exists = lanes == 32 ? ~0u : (1u << lanes) - 1;
+    warps_[w].exited = 0;
+    warps_[w].pending.clear();
+  }
+}
+
+void Executor::run_cluster(std::uint64_t number) {
+  prepare_blocks(number);
+  std::fill(thread_.begin(), thread_.end(), Thread{});
+  for (CopyGroups& copies : copies_) copies.clear();
+  living_ = threads_ * cluster_blocks_;
+  asynchronous_.begin_block(cluster_blocks_ == 1 ? threads_ : stride_ * cluster_blocks_);
+  cluster_arrived_ = cluster_gone_ = 0;
+  current_block_ = -1;
+  switch_context(main_, fiber_for(pick()).context);
+  current_ = -1;
+  if (!failed_) return;
+  // Whatever was on the stacks of the threads is abandoned; device code owns nothing.
+  for (const auto& fiber : fibers_)
+    if (fiber->thread >= 0) {
+      fiber->restart();
+      idle_.push_back(fiber.get());
+    }
+  free_exchanges_.clear();
+  for (const auto& exchange : exchanges_) free_exchanges_.push_back(exchange.get());
+}
+
+/// Makes `number` the block whose thread runs.
+void Executor::enter_block(int number) {
+  if (number == current_block_) return;
+  if (current_block_ >= 0 && block().exited < threads_) {
+    std::copy_n(static_shared_, static_shared_bytes_, block().kept_static_shared.data());
+  }
+  current_block_ = number;
+  writable_block_index() = block().index;
+  if (block().begun) {
+    std::copy_n(block().kept_static_shared.data(), static_shared_bytes_, static_shared_);
+    return;
+  }
+  block().begun = true;
+  block().dynamic_shared.open();
+  block().dynamic_shared.fill();
+  block().kept_static_shared.open();
   // All of the library's, not only the kernel's own: which part a kernel reaches through the functions it calls cannot
   // be told from outside.
   if (static_shared_bytes_ != 0) std::memset(static_shared_, 0xff, static_shared_bytes_);
 }
 
-void Executor::run_block(std::uint64_t number) {
-  const dim3 grid = launch_->grid;
-  writable_block_index() = {static_cast<unsigned>(number % grid.x), static_cast<unsigned>(number / grid.x % grid.y),
-                            static_cast<unsigned>(number / grid.x / grid.y)};
-  std::fill(thread_.begin(), thread_.end(), Thread{});
-  for (CopyGroups& copies : copies_) copies.clear();
-  std::fill(ready_.begin(), ready_.end(), ~std::uint64_t{0});
-  if (threads_ % 64 != 0) ready_.back() = (std::uint64_t{1} << (threads_ % 64)) - 1;
-  for (std::size_t w = 0; w < warps_.size(); ++w) {
-    const int lanes = std::min(32, threads_ - static_cast<int>(w) * 32);
-    warps_[w].exists = lanes == 32 ? ~0u : (1u << lanes) - 1;
-    warps_[w].exited = 0;
-    warps_[w].pending.clear();
-  }
-  living_ = threads_;
-  arrived_ = exited_ = 0;
-  asynchronous_.begin_block(threads_);
-  switch_context(main_, fiber_for(pick()).context);
-  current_ = -1;
-  if (failed_) {
-    // Whatever was on the stacks of the threads is abandoned; device code owns nothing.
-    for (const auto& fiber : fibers_)
-      if (fiber->thread >= 0) {
-        fiber->restart();
-        idle_.push_back(fiber.get());
-      }
-    free_exchanges_.clear();
-    for (const auto& exchange : exchanges_) free_exchanges_.push_back(exchange.get());
-    return;
-  }
-  const char* end = dynamic_shared_.get() + launch_->dynamic_shared_bytes;
-  for (std::size_t i = 0; i < dynamic_guard_bytes; ++i)
-    if (static_cast<unsigned char>(end[i]) != dynamic_guard) {
-      failed_ = true;
-      fail_device(cudaErrorIllegalAddress, "kernel " + kernel_name(launch_->function) + " wrote " + std::to_string(i) +
-                                               " bytes after the end of its " +
-                                               std::to_string(launch_->dynamic_shared_bytes) +
-                                               " bytes of dynamic shared memory");
-      return;
-    }
+/// All its threads have returned.
+void Executor::end_block(Block& ended) {
+  const long overrun = ended.dynamic_shared.overrun();
+  if (cluster_blocks_ > 1) ended.close();
+  if (overrun < 0) return;
+  note_failure(cudaErrorIllegalAddress, std::to_string(overrun) + " bytes after the end of " +
+                                            std::to_string(launch_->dynamic_shared_bytes) +
+                                            " bytes of dynamic shared memory were overwritten");
 }
 
 void Executor::fiber_body(Fiber& fiber) {
@@ -225,13 +236,29 @@ int Executor::pick() const {
     case Schedule::Kind::random:
       break;
   }
-  // The first ready thread from a random one on, cyclically.
+  if (cluster_blocks_ == 1) return pick_from(0);
+  // Mostly of the same block: to go to another takes copies.
+  constexpr std::size_t seldom = 64;
+  const auto blocks = static_cast<std::size_t>(cluster_blocks_);
+  const bool leaves = current_block_ < 0 || choices().choose(seldom) == 0;
+  const auto first = leaves ? choices().choose(blocks) : static_cast<std::size_t>(current_block_);
+  for (std::size_t i = 0; i < blocks; ++i) {
+    const int found = pick_from(static_cast<int>((first + i) % blocks));
+    if (found >= 0) return found;
+  }
+  return -1;
+}
+
+/// The first ready thread of a block from a random one on, cyclically.
+int Executor::pick_from(int block) const {
+  const int words = stride_ / 64, first = block * stride_;
+  const std::uint64_t* const word = ready_.data() + std::ptrdiff_t{block} * words;
   const int start = static_cast<int>(choices().choose(static_cast<std::size_t>(threads_)));
-  const std::uint64_t high = word(start / 64) >> (start % 64);
-  if (high != 0) return start + std::countr_zero(high);
+  const std::uint64_t high = word[start / 64] >> (start % 64);
+  if (high != 0) return first + start + std::countr_zero(high);
   for (int k = 1; k <= words; ++k) {
     const int i = (start / 64 + k) % words;
-    if (word(i) != 0) return i * 64 + std::countr_zero(word(i));
+    if (word[i] != 0) return first + i * 64 + std::countr_zero(word[i]);
   }
   return -1;
 }
@@ -247,7 +274,8 @@ int Executor::next_thread() {
 
 void Executor::select(int thread) {
   current_ = thread;
-  const auto linear = static_cast<unsigned>(thread);
+  enter_block(block_of(thread));
+  const auto linear = static_cast<unsigned>(thread % stride_);
   const dim3 block = launch_->block;
   writable_thread_index() = {linear % block.x, linear / block.x % block.y, linear / (block.x * block.y)};
 }
@@ -285,7 +313,8 @@ void Executor::thread_finished(Fiber& fiber) {
   thread.exited = true;
   set_waiting(current_);
   --living_;
-  ++exited_;
+  ++block().exited;
+  if (!thread.has_arrived || thread.arrived_in != cluster_phase_) ++cluster_gone_;
   if (thread.exchange != nullptr) release(std::exchange(thread.exchange, nullptr));
   warp.exited |= 1u << lane();
   if (copies().count() > 0) {
@@ -295,14 +324,20 @@ void Executor::thread_finished(Fiber& fiber) {
     abandon();
   }
   for (std::size_t i = warp.pending.size(); i-- > 0;) complete_if_all_came(warp, i);
-  if (arrived_ > 0) {
+  if (block().arrived > 0) {
     note_stuck("thread " + name_of(current_) + " returned while others wait for the whole block");
+    abandon();
+  }
+  if (cluster_arrived_ > 0 && cluster_gone_ > 0) {
+    note_stuck("thread " + name_of(current_) + " returned while others wait for the whole cluster");
     abandon();
   }
   if (living_ == 0 && asynchronous_.is_copying()) {
     note_stuck("the block ended before its copies into shared memory did");
     abandon();
   }
+  if (block().exited == threads_) end_block(block());
+  if (failed_) abandon();
 
   int next = next_thread();
   if (next < 0 && living_ > 0 && leave_launch(fiber)) next = pick();
@@ -323,36 +358,36 @@ void Executor::thread_finished(Fiber& fiber) {
 
 int Executor::barrier(BarrierKind kind, int value, Site site) {
   Thread& me = thread_[static_cast<std::size_t>(current_)];
-  if (arrived_ == 0) {
-    barrier_kind_ = kind;
-    barrier_site_ = site;
-    barrier_first_ = current_;
-    barrier_sum_ = 0;
+  Block& mine = block();
+  if (mine.arrived == 0) {
+    mine.kind = kind;
+    mine.site = site;
+    mine.sum = 0;
   }
   me.waits_in = "__syncthreads";
   me.waits_at = site;
-  if (kind != barrier_kind_ || site.line != barrier_site_.line || std::strcmp(site.file, barrier_site_.file) != 0) {
+  if (kind != mine.kind || !is_same(site, mine.site)) {
     note_stuck("divergent barrier: threads of one block wait at different lines");
     abandon();
   }
-  if (exited_ > 0) {
-    note_stuck("threads wait for the whole block after " + std::to_string(exited_) + " of it returned");
+  if (mine.exited > 0) {
+    note_stuck("threads wait for the whole block after " + std::to_string(mine.exited) + " of it returned");
     abandon();
   }
-  ++arrived_;
-  barrier_sum_ += value != 0;
-  if (arrived_ == threads_) {
-    arrived_ = 0;
-    barrier_result_ = kind == BarrierKind::count ? barrier_sum_
-                      : kind == BarrierKind::all ? barrier_sum_ == threads_
-                                                 : barrier_sum_ != 0;
-    for (int i = 0; i < threads_; ++i) set_ready(i);
+  ++mine.arrived;
+  mine.sum += value != 0;
+  if (mine.arrived == threads_) {
+    mine.arrived = 0;
+    mine.result = kind == BarrierKind::count ? mine.sum
+                  : kind == BarrierKind::all ? mine.sum == threads_
+                                             : mine.sum != 0;
+    for (int i = 0; i < threads_; ++i) set_ready(current_block_ * stride_ + i);
   } else {
     set_waiting(current_);
   }
   suspend();
   me.waits_in = nullptr;
-  return barrier_result_;
+  return mine.result;
 }
 
 void Executor::yield() {
@@ -364,65 +399,10 @@ unsigned Executor::living_lanes() const {
   return warp.exists & ~warp.exited;
 }
 
-void Executor::note_failure(cudaError_t error, const std::string& text) {
-  failed_ = true;
-  fail_device(error, text + "\n  in " + describe_running());
-}
-
-void Executor::note_stuck(const std::string& what) {
-  note_failure(cudaErrorLaunchFailure, what + waiting_threads());
-}
-
 void Executor::abandon() {
   Fiber* from = thread_[static_cast<std::size_t>(current_)].fiber;
   switch_context(from->context, main_);
   std::abort();  // nobody comes back to an abandoned thread
-}
-
-std::string Executor::name_of(int thread) const {
-  const auto linear = static_cast<unsigned>(thread);
-  const dim3 block = launch_->block;
-  return text_of({linear % block.x, linear / block.x % block.y, linear / (block.x * block.y)});
-}
-
-std::string Executor::describe_running() const {
-  if (!is_running()) return {};
-  return "kernel " + kernel_name(launch_->function) + ", block " + text_of(writable_block_index()) + ", thread " +
-         name_of(current_);
-}
-
-std::string Executor::waiting_threads() const {
-  struct Group {
-    const Thread* like;
-    int count;
-    int first;
-  };
-  std::vector<Group> groups;
-  for (int i = 0; i < threads_; ++i) {
-    const Thread& thread = thread_[static_cast<std::size_t>(i)];
-    if (thread.waits_in == nullptr) continue;
-    const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
-      return group.like->waits_in == thread.waits_in && group.like->waits_at.line == thread.waits_at.line &&
-             group.like->waits_for == thread.waits_for;
-    });
-    if (same != groups.end())
-      ++same->count;
-    else
-      groups.push_back({&thread, 1, i});
-  }
-  std::string text;
-  for (const Group& group : groups) {
-    text += "\n  " + std::to_string(group.count) + (group.count == 1 ? " thread" : " threads") + " from " +
-            name_of(group.first) + " on: in " + group.like->waits_in;
-    if (group.like->waits_for != 0) {
-      char mask[24];
-      std::snprintf(mask, sizeof(mask), " (mask %08x)", group.like->waits_for);
-      text += mask;
-    }
-    if (group.like->waits_at.file != nullptr)
-      text += " at " + std::string(group.like->waits_at.file) + ":" + std::to_string(group.like->waits_at.line);
-  }
-  return text;
 }
 
 }  // namespace cuda_on_cpu::detail

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "device_memory.h"
+#include "executor.h"
 #include "sanitizer.h"
 
 namespace cuda_on_cpu::detail {
@@ -25,8 +26,10 @@ void on_fault(int signal, siginfo_t* info, void* context) {
                    where.c_str(), kernel.c_str());
     std::abort();
   }
+  const std::string shared = executor().describe_shared(info->si_addr);
   if (!kernel.empty())
-    std::fprintf(stderr, "CUDA on CPU: illegal access to memory at %p in %s\n", info->si_addr, kernel.c_str());
+    std::fprintf(stderr, "CUDA on CPU: illegal access to memory at %p%s%s in %s\n", info->si_addr,
+                 shared.empty() ? "" : ", ", shared.c_str(), kernel.c_str());
   if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != nullptr) {
     previous.sa_sigaction(signal, info, context);
   } else {

@@ -1,5 +1,6 @@
 #include "include/cuda_on_cpu/launch.h"
 
+#include <cstdint>
 #include <map>
 #include <utility>
 
@@ -35,16 +36,23 @@ cudaError_t check_shape(const cudaLaunchConfig_t& config) {
   return cudaSuccess;
 }
 
-cudaError_t check_attributes(const cudaLaunchConfig_t& config) {
+dim3 cluster_of(const cudaLaunchConfig_t& config) {
+  dim3 cluster;
   for (unsigned i = 0; i < config.numAttrs; ++i) {
     if (config.attrs[i].id != cudaLaunchAttributeClusterDimension) continue;
-    const auto& cluster = config.attrs[i].val.clusterDim;
-    if (cluster.x == 0 || cluster.y == 0 || cluster.z == 0 || config.gridDim.x % cluster.x != 0 ||
-        config.gridDim.y % cluster.y != 0 || config.gridDim.z % cluster.z != 0)
-      return cudaErrorInvalidConfiguration;
-    if (cluster.x * cluster.y * cluster.z > 8) return cudaErrorInvalidClusterSize;
+    const auto& wanted = config.attrs[i].val.clusterDim;
+    cluster = {wanted.x, wanted.y, wanted.z};
   }
-  return cudaSuccess;
+  return cluster;
+}
+
+cudaError_t check_cluster(dim3 cluster, dim3 grid) {
+  if (cluster.x == 0 || cluster.y == 0 || cluster.z == 0 || grid.x % cluster.x != 0 || grid.y % cluster.y != 0 ||
+      grid.z % cluster.z != 0)
+    return cudaErrorInvalidConfiguration;
+  if (!has_clusters() && cluster.x * cluster.y * cluster.z > 1) return cudaErrorNotSupported;
+  const bool too_large = std::uint64_t{cluster.x} * cluster.y * cluster.z > max_blocks_per_cluster;
+  return too_large ? cudaErrorInvalidClusterSize : cudaSuccess;
 }
 
 }  // namespace
@@ -54,9 +62,10 @@ cudaError_t launch(const void* function, const cudaLaunchConfig_t& config, std::
   if (sticky_error() != cudaSuccess) return returned(sticky_error());
   if (function == nullptr) return returned(cudaErrorInvalidDeviceFunction);
   if (const cudaError_t error = check_shape(config)) return returned(error);
-  if (const cudaError_t error = check_attributes(config)) return returned(error);
+  const dim3 cluster = cluster_of(config);
+  if (const cudaError_t error = check_cluster(cluster, config.gridDim)) return returned(error);
   if (config.dynamicSmemBytes > dynamic_shared_limit(function)) return returned(cudaErrorInvalidValue);
-  KernelLaunch kernel{function, config.gridDim, config.blockDim, config.dynamicSmemBytes, std::move(call)};
+  KernelLaunch kernel{function, config.gridDim, config.blockDim, config.dynamicSmemBytes, std::move(call), cluster};
   const bool overlaps = may_overlap_earlier_work(config);
   return returned(enqueue(config.stream, cudaGraphNodeTypeKernel, [kernel = std::move(kernel), overlaps] {
     forget_waits();
@@ -106,4 +115,19 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
     count = 0;
   *blocks = static_cast<int>(count < by_shared ? count : by_shared);
   return cudaSuccess;
+}
+
+cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, const void* function, const cudaLaunchConfig_t* config) {
+  const DeviceLock lock;
+  if (clusters == nullptr || config == nullptr) return returned(cudaErrorInvalidValue);
+  const dim3 cluster = cluster_of(*config);
+  if (const cudaError_t error = check_shape(*config)) return returned(error);
+  if (const cudaError_t error = check_cluster(cluster, config->gridDim)) return returned(error);
+  int blocks = 0;
+  const std::size_t threads = std::size_t{config->blockDim.x} * config->blockDim.y * config->blockDim.z;
+  const cudaError_t error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, static_cast<int>(threads),
+                                                                          config->dynamicSmemBytes);
+  // One at a time: how many multiprocessors a cluster can be spread over is not emulated.
+  *clusters = blocks > 0 ? 1 : 0;
+  return error;
 }

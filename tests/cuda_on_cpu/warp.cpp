@@ -123,6 +123,21 @@ void* dynamic_shared_memory() {
 void yield() {
   executor().yield();
 }
+void cluster_arrive(Site site) {
+  executor().cluster_arrive(site);
+}
+void cluster_wait(Site site) {
+  executor().cluster_wait(site);
+}
+unsigned cluster_rank() {
+  return executor().cluster_rank();
+}
+unsigned cluster_size() {
+  return executor().cluster_size();
+}
+char* in_block(const void* mine, unsigned rank, Site site) {
+  return executor().in_block(mine, rank, site);
+}
 void await_host(Site site) {
   executor().await_host(site);
 }

@@ -26,6 +26,7 @@ struct TrainingCase {
   bool bias = true;
   double weight_decay = 0.0;  ///< Of the first member, twice that of the second, ...
   bool own_order = true;      ///< Else the permutation of each member's key.
+  Index blocks = 0;           ///< That share a network, where the device can; 0: as they are placed.
 };
 
 /// Tensors behind each other, with a gap that nobody may touch before and after each.
@@ -49,6 +50,13 @@ MlpShape shape_of(const TrainingCase& one, Index* parameters, Index gap = 1) {
   }
   *parameters = next;
   return shape;
+}
+
+kernels::MlpPlacement placement_for(Stream& stream, const MlpShape& shape, const TrainingCase& one) {
+  if (one.blocks == 0 || one.blocks > kernels::most_mlp_training_blocks(stream)) {
+    return kernels::place_mlp_training(stream, shape, one.objective, one.batch);
+  }
+  return {one.blocks, kernels::mlp_training_chunk(stream, shape, one.objective, one.batch, one.blocks)};
 }
 
 void training_case(Parity& run, const TrainingCase& one) {
@@ -106,7 +114,7 @@ void training_case(Parity& run, const TrainingCase& one) {
       data.values = at.matrix(values);
     }
     kernels::train_mlp(at.stream, shape, one.objective, data, on_device.view(),
-                       {one.rows, 3, one.first_row, one.batch, one.steps});
+                       {one.rows, 3, one.first_row, one.batch, one.steps}, placement_for(at.stream, shape, one));
     at.stream.synchronize();  // before the members go
   });
 }
@@ -229,7 +237,8 @@ void compare_training(PyTorchCase& dump, const TrainingCase& one, float rate) {
   } else {
     data.values = dump.matrix("target");
   }
-  kernels::train_mlp(dump.stream(), shape, one.objective, data, members.view(), {data.inputs.rows, 0, 0, 10, 5});
+  kernels::train_mlp(dump.stream(), shape, one.objective, data, members.view(), {data.inputs.rows, 0, 0, 10, 5},
+                     kernels::place_mlp_training(dump.stream(), shape, one.objective, 10));
   dump.expect("trained", theta);
   dump.expect("loss", loss);
   EXPECT_EQ(count.download(dump.stream())[0], 5);
@@ -249,8 +258,31 @@ void register_pytorch(Family& family) {
   family.pytorch({"train_mlp"}, "sgd", [one](PyTorchCase& dump) { compare_training(dump, one, 0.05f); });
 }
 
+/// The same in clusters: all of them by two blocks, and a few by more than there are fours of outputs.
+std::vector<TrainingCase> cluster_cases() {
+  std::vector<TrainingCase> cases = training_cases();
+  for (TrainingCase& one : cases) one.blocks = 2;
+  TrainingCase ragged{
+      .name = "ragged", .inputs = 5, .hidden = {33, 7}, .outputs = 2, .rows = 45, .batch = 19, .steps = 3};
+  ragged.members = 2;
+  for (const Index blocks : {2, 4, 8}) {
+    ragged.blocks = blocks;
+    cases.push_back(ragged);
+  }
+  ragged.name = "ragged, classes";
+  ragged.objective.labels = true;
+  cases.push_back(ragged);
+  cases.push_back(
+      {.name = "17-256-256-6", .inputs = 17, .hidden = {256, 256}, .outputs = 6, .rows = 60, .batch = 40, .steps = 2});
+  for (TrainingCase& one : cases) one.name += one.blocks == 0 ? "" : " in " + std::to_string(one.blocks) + " blocks";
+  return cases;
+}
+
 const Family mlp_training("mlp_training", [](Family& family) {
   for (const TrainingCase& one : training_cases()) {
+    family.operation("train_mlp", one.name, [=](Parity& run) { training_case(run, one); });
+  }
+  for (const TrainingCase& one : cluster_cases()) {
     family.operation("train_mlp", one.name, [=](Parity& run) { training_case(run, one); });
   }
   register_pytorch(family);

@@ -82,6 +82,38 @@ cudaError_t separate(cudaStream_t stream, const std::uint64_t* words, float* y);
 
 }  // namespace waiting
 
+namespace cluster {
+
+/// y[b] = Σ of 11 x over the blocks of b's cluster, through their static and dynamic shared memory. With
+/// `forgets_barrier` they read before all have written.
+cudaError_t sum(cudaStream_t stream, const float* x, float* y, int blocks, int size, bool forgets_barrier = false);
+
+/// y[b] = b, which went around the cluster.
+cudaError_t ring(cudaStream_t stream, float* y, int blocks, int size);
+
+/// out[z][y][x] = rank of each block.
+cudaError_t coordinates(cudaStream_t stream, int* out, dim3 grid, dim3 size);
+
+/// In a cluster of 4 blocks of 48 threads; y [4].
+enum class Defect {
+  none,
+  waits_elsewhere,
+  returns,
+  waits_without_coming,
+  comes_twice,
+  another_line,
+  no_such_block,
+  not_shared,
+  access_before_it_begins,
+  access_after_its_end,
+  overrun
+};
+cudaError_t plant(cudaStream_t stream, Defect defect, float* y);
+
+const void* sum_kernel_address();
+
+}  // namespace cluster
+
 namespace planted {
 
 cudaError_t missing_barrier(cudaStream_t stream, const float* x, float* y, int count);

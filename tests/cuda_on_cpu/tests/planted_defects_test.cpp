@@ -185,7 +185,7 @@ TEST_F(PlantedDefectDeathTest, DynamicSharedMemoryOverrun) {
           planted::dynamic_shared_overrun(nullptr, 1);
           cudaDeviceSynchronize();
         },
-        "heap-buffer-overflow");
+        "use-after-poison");
   } else {
     expect_failure(planted::dynamic_shared_overrun(nullptr, 1), cudaErrorIllegalAddress,
                    {"dynamic_shared_overrun_kernel", "128 bytes of dynamic shared memory"});

@@ -74,6 +74,10 @@ bool memory_is_intact();
 /// 10 seconds at first.
 void set_patience(std::chrono::milliseconds wanted);
 
+/// Whether the device has clusters, as it has at first. Without them it says so, and launches with one are refused with
+/// cudaErrorNotSupported.
+void set_clusters(bool wanted);
+
 /// True for an address inside a live device allocation.
 bool is_device_memory(const void* address);
 

@@ -89,6 +89,12 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void (*ke
                                                        dynamic_shared_bytes);
 }
 
+template <class... Parameters>
+cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, void (*kernel)(Parameters...),
+                                           const cudaLaunchConfig_t* config) {
+  return cudaOccupancyMaxActiveClusters(clusters, reinterpret_cast<const void*>(kernel), config);
+}
+
 template <class T>
 cudaError_t cudaMalloc(T** pointer, std::size_t bytes, cuda_on_cpu::Site site = cuda_on_cpu::Site::here()) {
   return cudaMalloc(reinterpret_cast<void**>(pointer), bytes, site);

@@ -35,6 +35,15 @@ int barrier(BarrierKind kind, int value, Site site);
 /// next operation of this kind.
 const WarpValues& exchange(WarpOperation operation, unsigned mask, std::uint64_t value, Site site);
 
+/// The barrier of all threads of the cluster, in two parts: the calling thread has come, and it waits for the others.
+void cluster_arrive(Site site);
+void cluster_wait(Site site);
+/// The place of the calling thread's block in its cluster, and how many it has; 0 and 1 without clusters.
+unsigned cluster_rank();
+unsigned cluster_size();
+/// What is, in the shared memory of block `rank` of the cluster, at the place that `mine` has in that of the own block.
+char* in_block(const void* mine, unsigned rank, Site site);
+
 /// The calling thread has waited for the kernels before its own (programmatic dependent launch).
 void note_wait_for_earlier_work();
 
