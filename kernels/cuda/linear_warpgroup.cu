@@ -1,6 +1,7 @@
 #include "kernels/cuda/linear_warpgroup.h"
 
 #include <array>
+#include <atomic>
 
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/warpgroup_operand.h"

@@ -32,7 +32,8 @@ bool Executor::is_shared(const void* address) const {
   const auto lies_in = [at = reinterpret_cast<std::uintptr_t>(address)](const char* first, std::size_t bytes) {
     return at - reinterpret_cast<std::uintptr_t>(first) < bytes;
   };
-  return lies_in(static_cast<const char*>(dynamic_shared()), launch_->dynamic_shared_bytes) || lies_in(static_shared_, static_shared_bytes_);
+  return lies_in(static_cast<const char*>(dynamic_shared()), launch_->dynamic_shared_bytes) ||
+         lies_in(static_shared_, static_shared_bytes_);
 }
 
 void start_copy(void* shared, const void* global, int bytes, int read, Site site) {

@@ -101,8 +101,8 @@ class Product {
   cublasStatus_t run(const cublasLtMatmulAlgo_t& algorithm) const {
     const float one = 1.0f, zero = 0.0f;
     return cublasLtMatmul(handle_, product_, &one, a_.data, a_layout_.get(), b_.data, b_layout_.get(), &zero, c_.data,
-                          c_layout_.get(), c_.data, c_layout_.get(), &algorithm, workspace_->data(), workspace_->bytes(),
-                          stream_);
+                          c_layout_.get(), c_.data, c_layout_.get(), &algorithm, workspace_->data(),
+                          workspace_->bytes(), stream_);
   }
 
   /// Times what the heuristic offers: its first is not always the fastest.
