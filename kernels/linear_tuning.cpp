@@ -99,15 +99,25 @@ std::string not_allowed(const LinearKey& key, const LinearChoice& choice) {
   return {};
 }
 
-std::vector<LinearChoice> linear_candidates(const LinearKey& key) {
+bool runs_on([[maybe_unused]] const Stream& stream, LinearKernel kernel) {
+  if (kernel != LinearKernel::warpgroup) return true;
+#if MYNAH_WITH_CUDA
+  return stream.backend() == Backend::cuda && cuda::has_warpgroups(stream);
+#else
+  return false;
+#endif
+}
+
+std::vector<LinearChoice> linear_candidates(const Stream& stream, const LinearKey& key) {
   constexpr Index most_scratch = Index{1} << 28;  // floats
-  std::vector<LinearChoice> candidates{rule(key)};
+  std::vector<LinearChoice> candidates{rule_on(stream, key)};
   const auto add = [&](LinearKernel kernel, Index parts) {
     const bool known = std::any_of(candidates.begin(), candidates.end(),
                                    [&](const LinearChoice& one) { return one.kernel == kernel && one.parts == parts; });
     if (!known && not_allowed(key, {kernel, parts}).empty()) candidates.push_back({kernel, parts});
   };
   for (const cuda::LinearKernelTraits& kernel : cuda::linear_kernels) {
+    if (!runs_on(stream, kernel.kernel)) continue;
     const Index extent = kernel.tile_extent;
     // Where half the tile holds the whole matrix, a smaller one does the same with fewer threads idle.
     const bool oversized = extent > 32 && key.m <= extent / 2 && key.n <= extent / 2;
@@ -152,7 +162,8 @@ std::string linear_choices_origin(DeviceId device) {
 }
 
 LinearChoice choose_linear(const Stream& stream, const LinearKey& key) {
-  const LinearChoice* const tuned = find_choice(stream.device(), key);
+  const LinearChoice* tuned = find_choice(stream.device(), key);
+  if (tuned != nullptr && !runs_on(stream, tuned->kernel)) tuned = nullptr;
   const LinearChoice choice = tuned == nullptr ? rule_on(stream, key) : *tuned;
   const bool is_product = key.n > 0;  // else only the rows of A are summed
   if (log != nullptr && is_product) log->add({key, choice, tuned != nullptr});

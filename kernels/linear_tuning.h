@@ -40,8 +40,11 @@ struct TunedLinear {
 /// with its bits, and whether it does must not depend on what was measured.
 std::string not_allowed(const LinearKey& key, const cuda::LinearChoice& choice);
 
-/// What is worth measuring, all of it allowed, the rule's choice first.
-std::vector<cuda::LinearChoice> linear_candidates(const LinearKey& key);
+/// Whether the stream's device has what the kernel needs: the warpgroup kernel a GPU of compute capability 9.0.
+bool runs_on(const Stream& stream, cuda::LinearKernel kernel);
+
+/// What is worth measuring on the stream's device, all of it allowed, the rule's choice first.
+std::vector<cuda::LinearChoice> linear_candidates(const Stream& stream, const LinearKey& key);
 
 /// From now on products on the device are computed as said where a key is theirs, and by the rule elsewhere; takes the
 /// place of what was said before. `origin` is where it comes from, for those who ask. What was recorded before keeps
@@ -56,7 +59,8 @@ void forget_linear_choices();
 /// Of the choices for a device: where they come from, empty where there are none.
 std::string linear_choices_origin(DeviceId device);
 
-/// The one who decides: a measured choice, or the rule. No lock, no allocation.
+/// The one who decides: a measured choice, or the rule, also where the choice does not run on the device. No lock, no
+/// allocation.
 cuda::LinearChoice choose_linear(const Stream& stream, const LinearKey& key);
 
 /// While one lives, what is chosen on this thread is written down; where logs lie in each other, in all of them.

@@ -127,6 +127,8 @@ TEST_F(LinearTuning, RefusesWhatNoKernelComputes) {
       {{head, {LinearKernel::small, 1}}, "has to be by the dot kernel"},
       {{tall, {LinearKernel::dot, 1}}, "cannot be by the dot kernel"},
       {{empty, {LinearKernel::small, 1}}, "1 or more"},
+      {{forward, {LinearKernel::pipelined, 1}}, "the pipelined kernel is for tf32 and bfloat16 only"},
+      {{forward, {LinearKernel::warpgroup, 1}}, "the warpgroup kernel is for tf32 and bfloat16 only"},
   };
   for (const auto& [one, reason] : cases) {
     SCOPED_TRACE(reason);
@@ -144,28 +146,45 @@ TEST_F(LinearTuning, RefusesWhatNoKernelComputes) {
 }
 
 TEST_F(LinearTuning, CandidatesAreAllowedAndReachEveryKernel) {
-  std::set<LinearKernel> reached;
-  std::size_t most = 0;
-  for (const LinearProduct product : products) {
-    for (const auto& [m, n, k] :
-         {std::array<Index, 3>{32, 6, 256}, {32, 256, 17}, {256, 256, 4096}, {1024, 1024, 1024}}) {
-      const LinearKey key{product, Precision::float32, m, n, k, true};
-      const auto candidates = kernels::linear_candidates(key);
-      ASSERT_FALSE(candidates.empty());
-      EXPECT_TRUE(same(candidates.front(), rule(key)));
-      std::set<std::pair<LinearKernel, Index>> different;
-      for (const LinearChoice& one : candidates) {
-        EXPECT_EQ(kernels::not_allowed(key, one), "");
-        different.insert({one.kernel, one.parts});
-        reached.insert(one.kernel);
+  for (const DeviceDescription& device : list_devices()) {
+    const Stream stream(device.id);
+    std::set<LinearKernel> reached, of_device;
+    std::size_t most = 0;
+    for (const Precision precision : {Precision::float32, Precision::tf32}) {
+      for (const LinearProduct product : products) {
+        for (const auto& [m, n, k] :
+             {std::array<Index, 3>{32, 6, 256}, {32, 256, 17}, {256, 256, 4096}, {1024, 1024, 1024}}) {
+          const LinearKey key{product, precision, m, n, k, true};
+          const auto candidates = kernels::linear_candidates(stream, key);
+          ASSERT_FALSE(candidates.empty());
+          EXPECT_TRUE(same(candidates.front(), kernels::choose_linear(stream, key)));
+          std::set<std::pair<LinearKernel, Index>> different;
+          for (const LinearChoice& one : candidates) {
+            EXPECT_EQ(kernels::not_allowed(key, one), "");
+            different.insert({one.kernel, one.parts});
+            reached.insert(one.kernel);
+          }
+          EXPECT_EQ(different.size(), candidates.size());
+          most = std::max(most, candidates.size());
+        }
       }
-      EXPECT_EQ(different.size(), candidates.size());
-      most = std::max(most, candidates.size());
     }
+    for (const auto& kernel : kernels::cuda::linear_kernels) {
+      if (kernels::runs_on(stream, kernel.kernel)) of_device.insert(kernel.kernel);
+    }
+    EXPECT_EQ(reached, of_device) << device.name;
+    EXPECT_LE(most, 48U);
+    EXPECT_GE(most, 8U);
   }
-  EXPECT_EQ(reached.size(), kernels::cuda::linear_kernels.size());
-  EXPECT_LE(most, 32U);
-  EXPECT_GE(most, 8U);
+}
+
+/// A file may come from a build that had code for warpgroups.
+TEST_F(LinearTuning, WhatTheDeviceCannotRunIsByTheRule) {
+  const Stream stream(DeviceId{});
+  const LinearKey key{LinearProduct::forward, Precision::tf32, 300, 200, 128, true};
+  ASSERT_FALSE(kernels::runs_on(stream, LinearKernel::warpgroup));
+  kernels::use_linear_choices({}, {{key, {LinearKernel::warpgroup, 1}}}, "another build");
+  EXPECT_TRUE(same(kernels::choose_linear(stream, key), rule(key)));
 }
 
 TEST_F(LinearTuning, IsSafeToChangeWhileOthersAsk) {
@@ -204,13 +223,15 @@ class ForcedChoice : public CudaParity {
   }
   void TearDown() override { kernels::forget_linear_choices(); }
 
+  bool runs(LinearKernel kernel) const { return kernels::runs_on(Stream(device_), kernel); }
+
   /// Every kernel with several numbers of parts, wherever it may compute `key`; key.packs is what it should be.
   template <class Call>
   void for_every_choice(LinearKey key, const Call& call) {
     for (const auto& kernel : kernels::cuda::linear_kernels) {
       for (const Index parts : {1, 2, 3, 7}) {
         const LinearChoice choice{kernel.kernel, parts};
-        if (!kernels::not_allowed(key, choice).empty()) continue;
+        if (!runs(kernel.kernel) || !kernels::not_allowed(key, choice).empty()) continue;
         SCOPED_TRACE(std::string(kernel.name) + " in " + std::to_string(parts) + " parts");
         LinearKey packed = key, plain = key;
         packed.packs = true;
@@ -230,9 +251,10 @@ class ForcedChoice : public CudaParity {
       }
     }
   }
-  void expect_every_kernel(bool with_dot) {
+  void expect_every_kernel(bool with_dot, bool in_reduced_precision = true) {
     for (const auto& kernel : kernels::cuda::linear_kernels) {
-      if (kernel.kernel == LinearKernel::dot && !with_dot) continue;
+      if (!runs(kernel.kernel) || (kernel.kernel == LinearKernel::dot && !with_dot)) continue;
+      if (kernel.kernel >= LinearKernel::pipelined && !in_reduced_precision) continue;
       EXPECT_GE(computed_[kernel.kernel], 1) << kernel.name;
     }
   }
@@ -342,7 +364,7 @@ TEST_F(ForcedChoice, TakesTheOptimizersStepWithTheGradient) {
           });
         });
   }
-  expect_every_kernel(false);
+  expect_every_kernel(false, false);
 }
 
 /// 5-40-3 with Adam, recorded, in batches of 70.
@@ -409,10 +431,11 @@ struct Training {
 /// Another choice than the rule's for every product of a plan.
 std::vector<TunedLinear> other_choices(const TrainingPlan& plan) {
   std::vector<TunedLinear> choices;
+  const Stream any(DeviceId{});
   const kernels::LinearChoiceLog log;
   static_cast<void>(plan.count_step());
   for (const auto& entry : log.entries()) {
-    const auto candidates = kernels::linear_candidates(entry.key);
+    const auto candidates = kernels::linear_candidates(any, entry.key);
     const bool known =
         std::any_of(choices.begin(), choices.end(), [&](const TunedLinear& one) { return one.key == entry.key; });
     if (candidates.size() > 1 && !known) choices.push_back({entry.key, candidates.back()});
@@ -449,7 +472,7 @@ TEST_F(ForcedChoice, DoesNotDecideWhetherTheLossIsFused) {
     for (const Index rows : {1, 32, 300, 10000}) {
       const LinearKey key{LinearProduct::forward, Precision::float32, rows, outputs, 64, true};
       const bool fits = kernels::linear_loss_fits(stream, rows, 64, outputs);
-      for (const LinearChoice& one : kernels::linear_candidates(key)) {
+      for (const LinearChoice& one : kernels::linear_candidates(stream, key)) {
         EXPECT_EQ(one.kernel == LinearKernel::dot, fits) << rows << " x " << outputs;
       }
     }

@@ -151,7 +151,7 @@ class Contest : public Parity {
 
   void enter_candidates(ProductContest& contest, const Memory& expected) {
     const auto make = [this](const Place& at) { return [this, &at] { ours_(at); }; };
-    for (const LinearChoice& choice : kernels::linear_candidates(contest.key)) {
+    for (const LinearChoice& choice : kernels::linear_candidates(stream_, contest.key)) {
       kernels::use_linear_choices(stream_.device(), {{contest.key, choice}}, "mynah-operations tune");
       enter(contest, {linear_choice_text(choice), choice}, make, expected, own_limit);
     }
