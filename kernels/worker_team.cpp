@@ -30,14 +30,26 @@ void pause() noexcept {
 #endif
 }
 
-/// The processors that this thread may run on.
-std::vector<int> processors() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
+/// Where a thread may run, and what the teams that it called into being have made of that: the processors that were its
+/// own before the first of them bound it are those that the next team, or this thread after the last, has to find.
+struct Caller {
+  int bound_teams = 0;
+  cpu_set_t before{};  ///< Of use while bound_teams > 0.
+
+  cpu_set_t allowed() const {
+    if (bound_teams > 0) return before;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    sched_getaffinity(0, sizeof(set), &set);
+    return set;
+  }
+};
+thread_local Caller caller;
+
+std::vector<int> processors_of(const cpu_set_t& set) {
   std::vector<int> found;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return found;
   for (int processor = 0; processor < CPU_SETSIZE; ++processor) {
-    if (CPU_ISSET(processor, &allowed)) found.push_back(processor);
+    if (CPU_ISSET(processor, &set)) found.push_back(processor);
   }
   return found;
 }
@@ -59,6 +71,7 @@ struct alignas(64) Line {
 struct WorkerTeam::State {
   int size = 1;
   bool bound = false;
+  pthread_t owner = pthread_self();
   Line calls;       ///< Counts run(): what workers wait for.
   Line sleepers;    ///< Workers that have to be woken.
   Line unfinished;  ///< Workers that have not returned from the current one.
@@ -115,7 +128,8 @@ struct WorkerTeam::State {
 
 WorkerTeam::WorkerTeam(int threads, bool bind) : state_(std::make_unique<State>()) {
   state_->size = threads;
-  const std::vector<int> places = processors();
+  const cpu_set_t allowed = caller.allowed();
+  const std::vector<int> places = processors_of(allowed);
   state_->bound = bind && static_cast<std::size_t>(threads) <= places.size();
   try {
     for (int index = 1; index < threads; ++index) {
@@ -129,13 +143,21 @@ WorkerTeam::WorkerTeam(int threads, bool bind) : state_(std::make_unique<State>(
                           " threads (" + error.what() + ")",
                       "ask for fewer");
   }
-  if (!state_->bound) return;
+  if (!state_->bound) {  // a thread starts where its maker may run, which another team may have bound
+    for (std::thread& thread : state_->threads)
+      pthread_setaffinity_np(thread.native_handle(), sizeof(allowed), &allowed);
+    return;
+  }
+  caller.before = allowed;
+  ++caller.bound_teams;
   bind_to(pthread_self(), places[0]);
   for (std::size_t i = 0; i < state_->threads.size(); ++i) bind_to(state_->threads[i].native_handle(), places[i + 1]);
 }
 
 WorkerTeam::~WorkerTeam() {
   state_->end();
+  if (!state_->bound || pthread_equal(state_->owner, pthread_self()) == 0) return;
+  if (--caller.bound_teams == 0) pthread_setaffinity_np(pthread_self(), sizeof(caller.before), &caller.before);
 }
 
 int WorkerTeam::size() const noexcept {

@@ -24,7 +24,8 @@ class WorkerTeam {
   };
 
   /// threads >= 2, the caller's among them. `bind` keeps each, the caller's too, on a processor of its own, of those
-  /// that the process may use; where there are fewer than threads, none is bound. Errors: input_error for threads that
+  /// that the caller may use; where there are fewer than threads, none is bound. The last bound team of a thread gives
+  /// it the processors back that it had before, where that thread ends the team. Errors: input_error for threads that
   /// the system does not give.
   WorkerTeam(int threads, bool bind);
   ~WorkerTeam();

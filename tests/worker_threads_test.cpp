@@ -1,6 +1,7 @@
 // Threads on the CPU: who does what part of an operation changes how long it takes, and no bit of what it gives.
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -48,6 +49,39 @@ TEST(WorkerTeam, EveryMemberWorksOnceAndSeesWhatOthersWroteAfterAMeeting) {
 TEST(WorkerTeam, IsNotBoundWhereThereAreFewerProcessors) {
   EXPECT_FALSE(WorkerTeam(64, true).bound() && std::thread::hardware_concurrency() < 64);
   EXPECT_FALSE(WorkerTeam(2, false).bound());
+}
+
+/// The processors that each member of a team may run on.
+std::vector<int> processors_of_members(WorkerTeam& team) {
+  std::vector<int> counts(static_cast<std::size_t>(team.size()));
+  team.run([&](const WorkerTeam::Member& member) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    sched_getaffinity(0, sizeof(set), &set);
+    counts[static_cast<std::size_t>(member.index)] = CPU_COUNT(&set);
+  });
+  return counts;
+}
+
+TEST(WorkerTeam, GivesItsCallersProcessorsBack) {
+  cpu_set_t before;
+  CPU_ZERO(&before);
+  ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  const int processors = CPU_COUNT(&before);
+  if (processors < 2) GTEST_SKIP() << "one processor: no team of two can be bound";
+  for (int turn = 0; turn < 2; ++turn) {  // the second finds as many as the first
+    WorkerTeam team(2, true);
+    EXPECT_TRUE(team.bound());
+    EXPECT_EQ(processors_of_members(team), (std::vector<int>{1, 1}));
+    WorkerTeam beside(2, true);  // and so does one beside it
+    EXPECT_TRUE(beside.bound());
+    WorkerTeam free(2, false);
+    EXPECT_EQ(processors_of_members(free), (std::vector<int>{1, processors}));
+  }
+  cpu_set_t after;
+  CPU_ZERO(&after);
+  ASSERT_EQ(sched_getaffinity(0, sizeof(after), &after), 0);
+  EXPECT_TRUE(CPU_EQUAL(&before, &after));
 }
 
 TEST(StreamThreads, BelongToTheStream) {
