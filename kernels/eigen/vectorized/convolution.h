@@ -87,8 +87,8 @@ void multiply_panels(const Product& p, Size at_once, const float* row_bias, cons
       block.columns = smaller(at_once, p.columns - first);
       block.b = panels(step, block.steps, first);
       if (whole_a != nullptr) {
-        multiply_packed_tiles(p, split, block, 0, split.count, false,
-                              whole_a + step / block_steps * p.rows * packed_row_stride);
+        multiply_tiles(p, split, block, 0, split.count, Access::packed,
+                       whole_a + step / block_steps * p.rows * packed_row_stride);
         continue;
       }
       for (Size tile = 0; tile < split.count; tile += block_row_tiles) {

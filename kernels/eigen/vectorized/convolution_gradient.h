@@ -48,7 +48,7 @@ void multiply_steps(const Product& p, Size steps, bool accumulate, const float* 
   for (Size tile = 0; tile < split.count; tile += block_row_tiles) {
     const Size end = smaller(tile + block_row_tiles, split.count);
     pack(split.first(tile), split.first(end) - split.first(tile));
-    multiply_packed_tiles(p, split, block, tile, end, false, packed_a);
+    multiply_tiles(p, split, block, tile, end, Access::packed, packed_a);
   }
 }
 

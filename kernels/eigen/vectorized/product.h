@@ -11,8 +11,11 @@ namespace {
 /// Columns of B and tiles of rows of A that are packed at a time, so that both stay in the second-level cache.
 constexpr Size block_columns = 512;
 constexpr Size block_row_tiles = tile_rows >= 14 ? 8 : 24;
-/// Below this many elements the tiles read A where it lies, if its layout is Columns.
-constexpr Size direct_elements = 8192;
+/// Where steps are no further apart than this, tiles read B, and Columns of A, where they lie: the processor follows
+/// such strides from the second-level cache, and packing would cost more than it saves.
+constexpr Size direct_stride = 512;
+/// Small tiles read more of A for each multiplication: below so many elements only.
+constexpr Size direct_elements = tile_rows >= 14 ? 1 << 20 : 8192;
 
 /// Packing asks for memory so many steps before it is read: rows of a large matrix are pages of their own, over which
 /// the processor does not look ahead.
@@ -130,28 +133,53 @@ void pack_a(const Product& p, const RowTiles& split, Size begin, Size end, Size 
   }
 }
 
+/// How the tiles get at A.
+enum class Access {
+  packed,         ///< Packed before, as PackedRows or Columns.
+  direct_rows,    ///< Where it lies.
+  direct_columns  ///< Where it lies.
+};
+
+/// The choice depends on shapes and strides alone; sums are the same, bit for bit.
+MYNAH_INLINE Access access_to_a(const Product& p, Size steps) {
+  if (p.a_transposed) {
+    const bool direct = p.rows * steps <= direct_elements && (p.a_stride <= direct_stride || tile_rows < 14);
+    return direct ? Access::direct_columns : Access::packed;
+  }
+  // At multiples of 2048 bytes the rows of a tile would take the same few places of the first-level cache.
+  return p.a_stride % 512 != 0 || p.rows == 1 ? Access::direct_rows : Access::packed;
+}
+
 /// Everything of one block of steps and columns: B is ready, A is packed as needed.
 struct Block {
   Size first_column, columns, first_step, steps;
   const float* b;
-  Size b_stride;        ///< Between steps,
-  Size b_panel_stride;  ///< and between panels of tile_columns columns.
+  Size b_stride;                      ///< Between steps,
+  Size b_panel_stride;                ///< and between panels of tile_columns columns.
+  const float* last_panel = nullptr;  ///< Packed, where B lies as it is and its last columns are no whole vectors.
   Finish finish;
 };
 
-/// Tiles [begin, end) of rows, of A as it lies (direct_a) or as it was packed.
-void multiply_packed_tiles(const Product& p, const RowTiles& split, const Block& block, Size begin, Size end,
-                           bool direct_a, const float* packed_a) {
+/// The function for a tile of so many rows and vectors.
+MYNAH_INLINE Tile tile_of(const Product& p, Access access, Size rows, Size vectors) {
+  if (access == Access::direct_rows) return tiles<RowsInPlace>.of[rows - 1][vectors - 1];
+  return p.a_transposed ? tiles<Columns>.of[rows - 1][vectors - 1] : tiles<PackedRows>.of[rows - 1][vectors - 1];
+}
+
+/// Tiles [begin, end) of rows.
+void multiply_tiles(const Product& p, const RowTiles& split, const Block& block, Size begin, Size end, Access access,
+                    const float* packed_a) {
   for (Size c = 0; c < block.columns; c += tile_columns) {
     const Size width = smaller(tile_columns, block.columns - c);
     const Size vectors = divided_up(width, lanes);
     const Size column = block.first_column + c;
+    const bool apart = block.last_panel != nullptr && width % lanes != 0;
     for (Size tile = begin; tile < end; ++tile) {
       const Size rows = split.rows(tile), row = split.first(tile), packed_row = row - split.first(begin);
       TileArguments t;
       t.steps = block.steps;
-      t.b = block.b + c / tile_columns * block.b_panel_stride;
-      t.b_stride = block.b_stride;
+      t.b = apart ? block.last_panel : block.b + c / tile_columns * block.b_panel_stride;
+      t.b_stride = apart ? tile_columns : block.b_stride;
       t.c = p.c + row * p.c_stride + column;
       t.c_stride = p.c_stride;
       t.last_columns = width - (vectors - 1) * lanes;
@@ -159,26 +187,30 @@ void multiply_packed_tiles(const Product& p, const RowTiles& split, const Block&
       if (t.finish.bias != nullptr) t.finish.bias += column;
       if (t.finish.row_bias != nullptr) t.finish.row_bias += row;
       if (t.finish.gate != nullptr) t.finish.gate += row * t.finish.gate_stride + column;
-      if (direct_a) {
-        t.a = p.a + block.first_step * p.a_stride + row;
-        t.a_stride = p.a_stride;
-      } else {
-        t.a = packed_a +
-              (p.a_transposed ? packed_row * block.steps + (tile - begin) * lanes : packed_row * packed_row_stride);
-        t.a_stride = rows;
+      t.a_stride = p.a_stride;
+      switch (access) {
+        case Access::direct_rows:
+          t.a = p.a + row * p.a_stride + block.first_step;
+          break;
+        case Access::direct_columns:
+          t.a = p.a + block.first_step * p.a_stride + row;
+          break;
+        case Access::packed:
+          t.a = packed_a +
+                (p.a_transposed ? packed_row * block.steps + (tile - begin) * lanes : packed_row * packed_row_stride);
+          t.a_stride = rows;
+          break;
       }
-      const Tile multiply =
-          p.a_transposed ? tiles<Columns>.of[rows - 1][vectors - 1] : tiles<PackedRows>.of[rows - 1][vectors - 1];
-      multiply(t);
+      tile_of(p, access, rows, vectors)(t);
     }
   }
 }
 
 void multiply_row_tiles(const Product& p, const RowTiles& split, const Block& block, Size begin, Size end,
                         float* packed_a) {
-  const bool direct_a = p.a_transposed && p.rows * block.steps <= direct_elements;
-  if (!direct_a) pack_a(p, split, begin, end, block.first_step, block.steps, packed_a);
-  multiply_packed_tiles(p, split, block, begin, end, direct_a, packed_a);
+  const Access access = access_to_a(p, block.steps);
+  if (access == Access::packed) pack_a(p, split, begin, end, block.first_step, block.steps, packed_a);
+  multiply_tiles(p, split, block, begin, end, access, packed_a);
 }
 
 /// Floats of packed A, for each member, and of packed B.
@@ -213,8 +245,8 @@ struct ProductMemory {
 void multiply_rows(const Product& p, const ProductMemory& memory, const Team& team) {
   const RowTiles split(p.rows, team.members);
   const Part own = part_of(split.count, team);
-  // One tile of rows meets each element of B once: packing it would cost more than it saves.
-  const bool direct_b = !p.b_transposed && p.columns % lanes == 0 && (split.count == 1 || p.steps <= 32);
+  // One tile of rows meets each element of B once.
+  const bool direct_b = !p.b_transposed && (split.count == 1 || p.steps <= 32 || p.b_stride <= direct_stride);
   const Size block_steps = divided_up(p.steps, divided_up(p.steps, most_steps));
   Size number = 0;
   for (Size first = 0; first < p.columns; first += block_columns) {
@@ -225,12 +257,18 @@ void multiply_rows(const Product& p, const ProductMemory& memory, const Team& te
       block.columns = columns;
       block.first_step = step;
       block.steps = smaller(block_steps, p.steps - step);
+      float* const packed_b = memory.packed_b + (team.members > 1 ? number % 2 : 0) * memory.b_floats;
       if (direct_b) {
         block.b = p.b + step * p.b_stride + first;
         block.b_stride = p.b_stride;
         block.b_panel_stride = tile_columns;
+        if (columns % lanes != 0) {
+          const Size last = (columns - 1) / tile_columns * tile_columns;
+          if (team.member == 0) pack_b(p, first + last, columns - last, step, block.steps, packed_b);
+          meet(team);
+          block.last_panel = packed_b;
+        }
       } else {
-        float* const packed_b = memory.packed_b + (team.members > 1 ? number % 2 : 0) * memory.b_floats;
         const Part mine = part_of(columns, tile_columns, team);
         pack_b(p, first + mine.begin, mine.end - mine.begin, step, block.steps, packed_b + mine.begin * block.steps);
         meet(team);

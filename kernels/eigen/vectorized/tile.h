@@ -23,13 +23,63 @@ constexpr Size most_steps = 256;
 /// multiple of 4096 bytes' share, so that the rows of a tile do not fall on each other in the cache.
 constexpr Size packed_row_stride = most_steps + 16;
 
-/// Where element (row r, step k) of A lies.
-struct PackedRows {
-  static MYNAH_INLINE float at(const float* a, Size, int r, Size k) { return a[r * packed_row_stride + k]; }
+/// Where a tile finds its values of A: at(r) is that of row r and of the step to which next() has gone on.
+
+/// Rows one after the other, packed_row_stride apart.
+class PackedRows {
+ public:
+  MYNAH_INLINE PackedRows(const float* a, Size) : a_(a) {}
+  MYNAH_INLINE float at(int r) const { return a_[r * packed_row_stride]; }
+  MYNAH_INLINE void next() { ++a_; }
+
+ private:
+  const float* a_;
 };
-struct Columns {
-  static MYNAH_INLINE float at(const float* a, Size stride, int r, Size k) { return a[k * stride + r]; }
+
+/// A step's values side by side.
+class Columns {
+ public:
+  MYNAH_INLINE Columns(const float* a, Size stride) : a_(a), stride_(stride) {}
+  MYNAH_INLINE float at(int r) const { return a_[r]; }
+  MYNAH_INLINE void next() { a_ += stride_; }
+
+ private:
+  const float* a_;
+  Size stride_;
 };
+
+/// Rows where they lie, any distance apart. Two pointers and three distances reach 14 rows by what an address can be
+/// (base + 1, 2, 4 or 8 times an index); a pointer for each row would not fit the registers, and be loaded at each
+/// step.
+class RowsInPlace {
+ public:
+  MYNAH_INLINE RowsInPlace(const float* a, Size stride)
+      : low_(reinterpret_cast<const char*>(a)), one_(stride * static_cast<Size>(sizeof(float))) {
+    three_ = 3 * one_;
+    five_ = 5 * one_;
+    high_ = low_ + 7 * one_;
+    hide();
+  }
+  MYNAH_INLINE float at(int r) const {
+    const char* const from = r < 7 ? low_ : high_;
+    const Size distance[7] = {0, one_, 2 * one_, three_, 4 * one_, five_, 2 * three_};
+    return *reinterpret_cast<const float*>(from + distance[r % 7]);
+  }
+  MYNAH_INLINE void next() {
+    low_ += sizeof(float);
+    high_ += sizeof(float);
+    hide();
+  }
+
+ private:
+  /// The compiler would make a pointer for each row after all, did it know how these belong together.
+  MYNAH_INLINE void hide() { asm("" : "+r"(low_), "+r"(high_), "+r"(one_), "+r"(three_), "+r"(five_)); }
+
+  const char* low_;
+  const char* high_;
+  Size one_, three_, five_;
+};
+static_assert(tile_rows <= 14, "RowsInPlace reaches 14");
 
 /// What becomes of a finished tile.
 struct Finish {
@@ -44,7 +94,7 @@ struct Finish {
 struct TileArguments {
   Size steps;
   const float* a;
-  Size a_stride;  ///< Of Columns.
+  Size a_stride;  ///< Of Columns and RowsInPlace.
   const float* b;
   Size b_stride;  ///< Between steps; readable for whole vectors.
   float* c;
@@ -105,13 +155,14 @@ template <class Layout, int R, int V>
 void multiply_tile(const TileArguments& t) {
   Vec sum[R][V] = {};
   const float* b = t.b;
-  for (Size k = 0; k < t.steps; ++k, b += t.b_stride) {
+  Layout a(t.a, t.a_stride);
+  for (Size k = 0; k < t.steps; ++k, b += t.b_stride, a.next()) {
     Vec row[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) row[v] = load(b + v * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const Vec value = broadcast(Layout::at(t.a, t.a_stride, r, k));
+      const Vec value = broadcast(a.at(r));
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) sum[r][v] += value * row[v];
     }

@@ -103,7 +103,7 @@ void multiply_point(Size point, Size rows, Size steps, Size columns, const Winog
     block.steps = smaller(smaller(summed_steps, left), steps - step);
     block.b = memory.weights.at(point, step, 0);
     block.finish.accumulate = step > 0;
-    multiply_packed_tiles(p, split, block, 0, split.count, false, memory.from.at(point, 0, step));
+    multiply_tiles(p, split, block, 0, split.count, Access::packed, memory.from.at(point, 0, step));
   }
 }
 
@@ -187,7 +187,7 @@ void multiply_tiles_of_point(Size point, Size rows, bool accumulate, const Winog
         block.steps = smaller(summed_steps, rows - step);
         block.b = memory.in.at(point, step, k);
         block.finish.accumulate = accumulate || step > 0;
-        multiply_packed_tiles(p, split, block, 0, split.count, true, nullptr);
+        multiply_tiles(p, split, block, 0, split.count, Access::direct_columns, nullptr);
       }
     }
   }
