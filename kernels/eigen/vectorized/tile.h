@@ -23,6 +23,10 @@ constexpr Size most_steps = 256;
 /// multiple of 4096 bytes' share, so that the rows of a tile do not fall on each other in the cache.
 constexpr Size packed_row_stride = most_steps + 16;
 
+/// From so many steps on, what C holds is asked for while its tile is summed; its rows are far apart, and the processor
+/// does not look ahead to them. Sums of fewer steps would wait for the asking.
+constexpr Size steps_to_prefetch = 128;
+
 /// Where a tile finds its values of A: at(r) is that of row r and of the step to which next() has gone on.
 
 /// Rows one after the other, packed_row_stride apart.
@@ -154,6 +158,11 @@ MYNAH_INLINE void finish_tile(const TileArguments& t, Vec (&sum)[R][V], Last... 
 template <class Layout, int R, int V>
 void multiply_tile(const TileArguments& t) {
   Vec sum[R][V] = {};
+  if (t.finish.accumulate && t.steps >= steps_to_prefetch) {
+    for_each_of_tile<R, V>([&](int r, int v) __attribute__((always_inline)) {
+      __builtin_prefetch(t.c + r * t.c_stride + v * lanes, 0, 2);
+    });
+  }
   const float* b = t.b;
   Layout a(t.a, t.a_stride);
   for (Size k = 0; k < t.steps; ++k, b += t.b_stride, a.next()) {
