@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(Block::threads, 2)
   Block block;
   block.template multiply<true>({arguments.a}, {arguments.b}, range);
   __syncthreads();
-  block.write([&]<int width>(int row, int column, const Pack<width>& gradient) {
+  block.write_unrolled([&]<int width>(int row, int column, const Pack<width>& gradient) {
     const Index m = range.first_m + row;
     const Index n = range.first_n + column;
     if (m >= arguments.a.extent) return;

@@ -152,19 +152,16 @@ struct TileBlock {
     }
   }
 
+  /// Where a thread's sums are many, the text of `to`, which is long, stands there for two of its rows only: inlined
+  /// for every sum it would fill the instruction cache, and take the compiler minutes.
   template <class Write>
   __device__ __forceinline__ void write(const Write& to) const {
-    constexpr int run = thread_n < 4 ? thread_n : 4;
-#pragma unroll
-    for (int j = 0; j < thread_n; j += run) {
-#pragma unroll
-      for (int i = 0; i < thread_m; ++i) {
-        Pack<run> pack;
-#pragma unroll
-        for (int t = 0; t < run; ++t) pack.value[t] = sums[i][j + t];
-        to(place_in_tile<tile_m, thread_m>(place_m, i), place_in_tile<tile_n, thread_n>(place_n, j), pack);
-      }
-    }
+    write_rows<(thread_m * thread_n > 16 ? 2 : thread_m)>(to);
+  }
+  /// For a `to` that leaves no registers for what a loop needs.
+  template <class Write>
+  __device__ __forceinline__ void write_unrolled(const Write& to) const {
+    write_rows<thread_m>(to);
   }
 
   /// The threads have A in their registers already, so that its sums cost an addition for every thread_n multiply-adds
@@ -177,6 +174,28 @@ struct TileBlock {
   }
 
  private:
+  template <int rows_at_once, class Write>
+  __device__ __forceinline__ void write_rows(const Write& to) const {
+    constexpr int run = thread_n < 4 ? thread_n : 4;
+#pragma unroll rows_at_once
+    for (int i = 0; i < thread_m; ++i) {
+      float row[thread_n] = {};
+#pragma unroll
+      for (int step = 0; step < thread_m; ++step) {  // the compiler has to know which registers
+        if (step != i) continue;
+#pragma unroll
+        for (int j = 0; j < thread_n; ++j) row[j] = sums[step][j];
+      }
+#pragma unroll
+      for (int j = 0; j < thread_n; j += run) {
+        Pack<run> pack;
+#pragma unroll
+        for (int t = 0; t < run; ++t) pack.value[t] = row[j + t];
+        to(place_in_tile<tile_m, thread_m>(place_m, i), place_in_tile<tile_n, thread_n>(place_n, j), pack);
+      }
+    }
+  }
+
   template <bool with_row_sums>
   __device__ __forceinline__ void add_tile(const float (*a_tile)[Shape::row_m], const float (*b_tile)[Shape::row_n]) {
 #pragma unroll
