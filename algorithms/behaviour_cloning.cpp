@@ -135,15 +135,36 @@ bool BehaviourCloning::goes_on() const {
   return epoch_ < options_.epochs && !stopped;
 }
 
+/// The mean loss of the next epoch, and the one after it queued.
+double BehaviourCloning::train_ahead() {
+  Stream& stream = *stream_;
+  if (reader_ == nullptr) {
+    reader_ = std::make_unique<SnapshotReader>(stream, policy_.network(), policy_.input(), policy_.output(), loss_,
+                                               validation_plan_ == nullptr ? nullptr : &data_->validation);
+  }
+  if (!epoch_ahead_) plan_->queue_epoch(stream, epoch_);
+  reader_->take(stream, *plan_, epoch_);
+  epoch_ahead_ = epoch_ + 1 < options_.epochs;
+  if (epoch_ahead_) plan_->queue_epoch(stream, epoch_ + 1);
+  return plan_->loss_of(reader_->stream(), epoch_);
+}
+
+void BehaviourCloning::take_back_epoch_ahead() {
+  if (epoch_ahead_) plan_->go_back_to(*stream_, epoch_ - 1);
+  epoch_ahead_ = false;
+  reader_.reset();
+}
+
 EpochReport BehaviourCloning::finish_epoch(double training_loss) {
   EpochReport report;
   report.training_loss = training_loss_ = training_loss;
   report.epoch = ++epoch_;
   report.steps = epoch_ * plan_->steps_per_epoch();
+  if (!std::isfinite(training_loss)) take_back_epoch_ahead();
   require_finite_loss(report.training_loss, "training, epoch " + std::to_string(epoch_),
                       "give a smaller --learning-rate, and look at the data with `mynah inspect`");
   if (validation_plan_ != nullptr) {
-    report.validation = validation_plan_->run(*stream_);
+    report.validation = reader_ != nullptr ? reader_->evaluate() : validation_plan_->run(*stream_);
     report.best = stopping_.observe(epoch_, report.validation->loss);
     if (report.best) keep_best_weights();
   }
@@ -152,6 +173,7 @@ EpochReport BehaviourCloning::finish_epoch(double training_loss) {
 
 BehaviourCloningResult BehaviourCloning::finish() {
   BehaviourCloningResult result;
+  take_back_epoch_ahead();
   if (options_.keep_best && stopping_.best_epoch > 0) restore_best_weights();
   result.epochs = epoch_;
   result.steps = epoch_ * plan_->steps_per_epoch();
@@ -165,16 +187,19 @@ BehaviourCloningResult BehaviourCloning::finish() {
 
 BehaviourCloningResult BehaviourCloning::fit(const Observer& observer) {
   while (goes_on()) {
-    const EpochReport report = finish_epoch(plan_->run_epoch(*stream_, epoch_));
+    const bool resident = plan_->resident() != nullptr;
+    const EpochReport report = finish_epoch(resident ? train_ahead() : plan_->run_epoch(*stream_, epoch_));
     if (observer && !observer(report)) break;
   }
   return finish();
 }
 
 void BehaviourCloning::keep_best_weights() {
-  const Vector weights = policy_.network().parameters.trained();
-  kernels::copy_on_device(*stream_, best_weights_.data(), weights.data,
+  const ConstVector weights = reader_ != nullptr ? reader_->weights() : policy_.network().parameters.trained();
+  Stream& stream = reader_ != nullptr ? reader_->stream() : *stream_;
+  kernels::copy_on_device(stream, best_weights_.data(), weights.data,
                           static_cast<std::size_t>(weights.size) * sizeof(float));
+  if (reader_ != nullptr) stream.synchronize();  // whoever reads them does so in the order of the other stream
 }
 
 void BehaviourCloning::restore_best_weights() {
@@ -188,8 +213,11 @@ SafetensorsFile BehaviourCloning::save() {
   Stream& stream = *stream_;
   SafetensorsFile state;
   state.metadata["mynah.state"] = "behaviour_cloning";
+  // An epoch ahead has left its own state in the other snapshot, and is neither lost nor seen.
+  if (epoch_ahead_) plan_->go_back_to(stream, epoch_ - 1);
   policy_.network().parameters.save(stream, state, "network.");
   optimizer_->save(stream, state, "adam.");
+  if (epoch_ahead_) plan_->go_back_to(stream, epoch_);
   if (stopping_.best_epoch > 0) {
     state.add_floats("best.weights", {best_weights_.size()}, best_weights_.download(stream));
   }
@@ -209,6 +237,8 @@ void BehaviourCloning::load(const SafetensorsFile& state) {
   }
   std::vector<float> best;
   if (counters[1] > 0) best = (state.at("best.weights", {best_weights_.size()}), state.floats("best.weights"));
+  epoch_ahead_ = false;
+  reader_.reset();  // the constants of its copy may be others
   policy_.network().parameters.load(stream, state, "network.");
   optimizer_->load(stream, state, "adam.");
   if (!best.empty()) best_weights_.upload(stream, best);

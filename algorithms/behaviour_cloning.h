@@ -8,6 +8,7 @@
 #include "engine/adam.h"
 #include "engine/early_stopping.h"
 #include "engine/evaluation_plan.h"
+#include "engine/snapshot_reader.h"
 #include "engine/training_plan.h"
 
 namespace mynah {
@@ -80,11 +81,16 @@ class BehaviourCloning {
                    const BehaviourCloningOptions& options, PolicyDescription names,
                    std::span<const std::int32_t> rows = {});
 
-  /// Called after every epoch; save() may be called from it. Training ends early where it returns false.
+  /// Called after every epoch; save() may be called from it. Training ends early where it returns false. The policy's
+  /// own weights may be further: see fit().
   using Observer = std::function<bool(const EpochReport&)>;
 
   /// Trains from where it stands (the start, or what load() restored) to the end, and leaves the kept weights in
   /// policy(). Errors: input_error when the loss is no longer finite, naming the epoch.
+  ///
+  /// Where an epoch is one launch, the next one is queued before the validation of this one is done, which reads a
+  /// snapshot of it beside the training. Nobody sees it: what is reported, saved and kept is, to the bit, what it is
+  /// without, and an epoch that was not wanted is taken back.
   BehaviourCloningResult fit(const Observer& observer = {});
 
   /// The parts of fit, for those who train several together: whether it has not ended; what the plan's next epoch is
@@ -105,6 +111,8 @@ class BehaviourCloning {
 
  private:
   void prepare(std::span<const std::int32_t> rows);
+  double train_ahead();
+  void take_back_epoch_ahead();
   void keep_best_weights();
   void restore_best_weights();
 
@@ -118,6 +126,8 @@ class BehaviourCloning {
   std::unique_ptr<Adam> optimizer_;
   std::unique_ptr<TrainingPlan> plan_;
   std::unique_ptr<EvaluationPlan> validation_plan_;  // null without validation rows
+  std::unique_ptr<SnapshotReader> reader_;           // of a fit that trains ahead
+  bool epoch_ahead_ = false;                         // epoch_ is queued already
   Buffer<float> best_weights_;
   EarlyStopping stopping_;
   Index epoch_ = 0;  ///< Epochs that are done.

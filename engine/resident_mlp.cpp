@@ -117,9 +117,25 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
   return found;
 }
 
-void ResidentMlp::run(Stream& stream, Index first_row, Index steps) const {
-  kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(), {rows_, 0, first_row, batch_, steps},
-                     placement_);
+void ResidentMlp::run(Stream& stream, Index first_row, Index steps, int snapshot) const {
+  kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(),
+                     {rows_, 0, first_row, batch_, steps, snapshot}, placement_);
+  optimizer_->steps_were_taken(stream);
+}
+
+void ResidentMlp::keep_snapshots(Stream& stream) {
+  if (!snapshots_.empty()) return;
+  const Index size = optimizer_->parameters().trained().size;
+  snapshots_.reserve(2);
+  for (kernels::MlpSnapshot& places : member_.snapshots) {
+    snapshots_.emplace_back(stream, member_, size);
+    places = snapshots_.back().places();
+  }
+  on_device_.upload(stream, member_);
+}
+
+void ResidentMlp::restore(Stream& stream, int number) const {
+  snapshot(number).restore(stream, member_);
   optimizer_->steps_were_taken(stream);
 }
 

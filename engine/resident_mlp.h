@@ -2,11 +2,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/buffer.h"
 #include "engine/network.h"
 #include "engine/optimizer.h"
 #include "engine/resident_data.h"
+#include "engine/training_snapshot.h"
 #include "kernels/mlp_training.h"
 
 namespace mynah {
@@ -24,8 +26,15 @@ class ResidentMlp {
                                          Index batch, ConstLabels order, VectorView<double> loss_sum,
                                          std::string* reason);
 
-  /// Steps over batches of the order; see kernels::train_mlp.
-  void run(Stream& stream, Index first_row, Index steps) const;
+  /// Steps over batches of the order; see kernels::train_mlp. They leave the snapshot of that number, if
+  /// keep_snapshots() has been called.
+  void run(Stream& stream, Index first_row, Index steps, int snapshot = -1) const;
+
+  /// Makes room for two snapshots, once.
+  void keep_snapshots(Stream& stream);
+  const TrainingSnapshot& snapshot(int number) const { return snapshots_.at(static_cast<std::size_t>(number)); }
+  /// Goes back to it.
+  void restore(Stream& stream, int number) const;
 
   /// Whether both can train in one launch: the same kind of network and training, on the same data.
   bool trains_with(const ResidentMlp& other) const;
@@ -49,6 +58,7 @@ class ResidentMlp {
   kernels::MlpData data_;
   kernels::MlpMember member_;
   Buffer<kernels::MlpMember> on_device_;
+  std::vector<TrainingSnapshot> snapshots_;  ///< Two or none.
   const Optimizer* optimizer_ = nullptr;
   Index rows_ = 0;
   Index batch_ = 0;
