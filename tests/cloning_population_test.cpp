@@ -13,6 +13,7 @@
 #include "engine/run_folder.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
+#include "tests/cuda_schedule.h"
 #include "tests/every_device.h"
 #include "tests/temporary_folder.h"
 
@@ -279,6 +280,74 @@ TEST(Ensemble, MutualInformationOfDiscreteActions) {
   // p = (0.8, 0.2) and (0.5, 0.5): H((0.65, 0.35)) - (H((0.8, 0.2)) + ln 2) / 2
   EXPECT_NEAR(disagreement({{std::log(4.0f), 0.0f}, {0.0f, 0.0f}}, &action), 0.0506722f, 1e-6f);
   EXPECT_EQ(action, 0);
+}
+
+class EnsembleBatch : public EveryDevice {
+ protected:
+  /// Networks with a hidden layer, of which the second has no bounds.
+  Ensemble ensemble(bool discrete, Index outputs) const {
+    std::vector<Policy> members;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      PolicyDescription description;
+      description.mlp = {2, {8}, outputs};
+      description.discrete = discrete;
+      if (!discrete && seed != 2) {
+        description.action_low.assign(static_cast<std::size_t>(outputs), -0.1f);
+        description.action_high.assign(static_cast<std::size_t>(outputs), 0.05f * static_cast<float>(seed));
+      }
+      members.emplace_back(device_, description, seed);
+    }
+    return Ensemble(std::move(members));
+  }
+};
+MYNAH_ON_EVERY_DEVICE(EnsembleBatch);
+
+TEST_P(EnsembleBatch, SaysWhatRowsSayOneByOne) {
+  const Demonstrations data = toy(false);
+  for (const std::string& schedule : cuda_schedules()) {
+    const CudaScheduleScope scope(schedule);
+    for (const bool discrete : {false, true}) {
+      for (const Index rows : {Index{90}, Index{1}, Index{0}}) {
+        const Index columns = discrete ? 4 : 3;
+        Ensemble members = ensemble(discrete, columns);
+        Stream stream(device_);
+        const Buffer<float> observations(stream, std::span<const float>(data.observations));
+        const ConstMatrix from{observations.data(), rows, 2};
+        const Index size = members.disagreement_size();
+        Buffer<float> actions(device_, rows * columns), disagreement(device_, rows * size);
+        Buffer<std::int32_t> choices(device_, rows);
+        if (discrete) {
+          members.choose(stream, from, choices.view(), disagreement.view());
+        } else {
+          members.act(stream, from, {actions.data(), rows, columns}, {disagreement.data(), rows, size});
+        }
+        const auto found_actions = actions.download(stream), found = disagreement.download(stream);
+        const auto found_choices = choices.download(stream);
+        std::vector<float> action(static_cast<std::size_t>(columns)), expected(static_cast<std::size_t>(size));
+        for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
+          const auto at = std::span<const float>(data.observations).subspan(2 * row, 2);
+          if (discrete) {
+            EXPECT_EQ(found_choices[row], members.choose(at, expected.data())) << row;
+          } else {
+            members.act(at, action, expected);
+            for (std::size_t c = 0; c < action.size(); ++c) {
+              EXPECT_NEAR(found_actions[row * action.size() + c], action[c], 1e-6f) << row;
+            }
+          }
+          for (std::size_t c = 0; c < expected.size(); ++c) {
+            EXPECT_NEAR(found[row * expected.size() + c], expected[c], 1e-6f) << row;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EnsembleBatch, RefusesTheOtherKindOfAction) {
+  Stream stream(device_);
+  Ensemble continuous = ensemble(false, 2), discrete = ensemble(true, 2);
+  EXPECT_THROW(continuous.choose(stream, {nullptr, 0, 2}, {}, {}), Error);
+  EXPECT_THROW(discrete.act(stream, {nullptr, 0, 2}, {}, {}), Error);
 }
 
 TEST(Ensemble, IsSurerWhereThereWereData) {
