@@ -78,6 +78,7 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
       own_data_(std::make_unique<Data>(policy_.stream(), demonstrations, training_rows, validation_rows, options)),
       stream_(&policy_.stream()),
       data_(own_data_.get()),
+      validation_(&data_->validation),
       stopping_{options.patience} {
   stream_->use_threads(static_cast<int>(options.threads));
   prepare({});
@@ -85,12 +86,13 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
 
 BehaviourCloning::BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                                    const BehaviourCloningOptions& options, PolicyDescription names,
-                                   std::span<const std::int32_t> rows)
+                                   std::span<const std::int32_t> rows, const ResidentData* validation)
     : options_(validated(options)),
       loss_(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse),
       policy_(stream.device(), describe(demonstrations, options, std::move(names)), options.seed),
       stream_(&stream),
       data_(&data),
+      validation_(validation != nullptr ? validation : &data.validation),
       stopping_{options.patience} {
   prepare(rows);
 }
@@ -120,9 +122,9 @@ void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
   }
   plan_ = std::make_unique<TrainingPlan>(stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_,
                                          data_->training, plan);
-  if (!data_->validation.empty()) {
+  if (!validation_->empty()) {
     validation_plan_ = std::make_unique<EvaluationPlan>(stream, policy_.network(), policy_.input(), policy_.output(),
-                                                        loss_, data_->validation);
+                                                        loss_, *validation_);
   }
 }
 
@@ -140,7 +142,7 @@ double BehaviourCloning::train_ahead() {
   Stream& stream = *stream_;
   if (reader_ == nullptr) {
     reader_ = std::make_unique<SnapshotReader>(stream, policy_.network(), policy_.input(), policy_.output(), loss_,
-                                               validation_plan_ == nullptr ? nullptr : &data_->validation);
+                                               validation_plan_ == nullptr ? nullptr : validation_);
   }
   if (!epoch_ahead_) plan_->queue_epoch(stream, epoch_);
   reader_->take(stream, *plan_, epoch_);

@@ -77,10 +77,12 @@ void PopulationPlan::run_resident(Stream& stream, Index epoch, std::vector<doubl
   for (TrainingPlan* plan : members_) {
     if (plan->takes_chosen_rows()) plan->begin_epoch(stream, epoch);
   }
-  members_[0]->resident()->run_together(stream, on_device_.view(), epoch);
+  Index most_rows = 0;
+  for (const TrainingPlan* plan : members_) most_rows = std::max(most_rows, plan->rows());
+  members_[0]->resident()->run_together(stream, on_device_.view(), most_rows, epoch);
   for (const TrainingPlan* plan : members_) plan->resident()->optimizer().steps_were_taken(stream);
   losses = loss_sums_.download(stream);
-  for (double& loss : losses) loss /= static_cast<double>(members_[0]->rows());
+  for (std::size_t i = 0; i < losses.size(); ++i) losses[i] /= static_cast<double>(members_[i]->rows());
 }
 
 void PopulationPlan::run_branches(Stream& stream, Index epoch) {

@@ -141,7 +141,7 @@ void ResidentMlp::restore(Stream& stream, int number) const {
 
 bool ResidentMlp::trains_with(const ResidentMlp& other) const {
   return shape_ == other.shape_ && objective_ == other.objective_ && data_.inputs.data == other.data_.inputs.data &&
-         rows_ == other.rows_ && batch_ == other.batch_;
+         batch_ == other.batch_;
 }
 
 kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* loss_sum) const {
@@ -151,12 +151,14 @@ kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* 
     member.order_key = *key;
   }
   member.loss_sum = loss_sum;
+  member.rows = rows_;
   return member;
 }
 
-void ResidentMlp::run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const {
-  const Index steps = (rows_ + batch_ - 1) / batch_;
-  kernels::train_mlp(stream, shape_, objective_, data_, members, {rows_, epoch, 0, batch_, steps}, placement_);
+void ResidentMlp::run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index most_rows,
+                               Index epoch) const {
+  const Index steps = (most_rows + batch_ - 1) / batch_;
+  kernels::train_mlp(stream, shape_, objective_, data_, members, {most_rows, epoch, 0, batch_, steps}, placement_);
 }
 
 std::string ResidentMlp::describe() const {

@@ -5,12 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <numeric>
 
 #include "algorithms/ensemble.h"
 #include "engine/run_folder.h"
+#include "engine/split.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
 #include "tests/cuda_schedule.h"
@@ -89,6 +91,10 @@ TEST(PopulationAxes, EveryCombinationIsAMember) {
   EXPECT_EQ(members[11].weight_decay, 1e-2);
   EXPECT_EQ(PopulationAxes::parse("seeds=1").members(toy_options()).size(), 1U);
   EXPECT_TRUE(PopulationAxes::parse("seeds=2 subset=bootstrap").bootstrap);
+  const auto folded = PopulationAxes::parse("learning-rate=1e-3,5e-4 folds=3").members(toy_options());
+  ASSERT_EQ(folded.size(), 6U);
+  EXPECT_EQ(folded[2].learning_rate, 1e-3);
+  EXPECT_EQ(folded[3].learning_rate, 5e-4);
 }
 
 TEST(PopulationAxes, WrongWordsAreRefused) {
@@ -106,6 +112,12 @@ TEST(PopulationAxes, WrongWordsAreRefused) {
       {"weight-decay=-1", "give 0 or positive numbers"},
       {"subset=half", "give all or bootstrap"},
       {"seeds=5000", "makes 5000 members"},
+      {"folds=1", "'folds=1' is below 2"},
+      {"folds=-3", "is below 2"},
+      {"folds=few", "is not a number: 'few'"},
+      {"fold=3", "did you mean 'folds'?"},
+      {"folds=3 subset=bootstrap", "'folds' does not go with subset=bootstrap"},
+      {"folds=10 seeds=500", "makes 5000 members"},
       {"seeds=9223372036854775807 learning-rate=1e-3,1e-4", "members"},
       {"", "says nothing"},
   };
@@ -173,6 +185,77 @@ TEST_P(ClonedPopulation, BootstrapSamplesTrainOnTheirOwnRows) {
     BehaviourCloning on_all(device_, data, training, {}, options);
     on_all.fit();
     EXPECT_NE(weights_of(on_all), weights_of(population.member(i))) << i;
+  }
+}
+
+/// The rows of a fold, or all others.
+std::vector<std::int32_t> rows_of_fold(const std::vector<std::int32_t>& fold, std::int32_t rows, bool others) {
+  std::vector<std::int32_t> chosen;
+  for (std::int32_t row = 0; row < rows; ++row) {
+    const bool inside = std::find(fold.begin(), fold.end(), row) != fold.end();
+    if (inside != others) chosen.push_back(row);
+  }
+  return chosen;
+}
+
+TEST_P(ClonedPopulation, EachFoldGetsTheBitsOfItsOwnSplit) {
+  const std::vector<std::string> schedules = cuda_schedules();
+  for (const bool discrete : {false, true}) {
+    const CudaScheduleScope scope(discrete ? schedules.front() : schedules.back());
+    const Demonstrations data = toy(discrete);
+    const auto rows = range(0, 90);
+    BehaviourCloningOptions options = toy_options();
+    options.normalize_observations = false;  // else it is that of all rows
+    options.patience = 2;
+    options.batch_size = 20;
+    CloningPopulation population(device_, data, rows, {}, options,
+                                 PopulationAxes::parse("learning-rate=1e-2,0.3 folds=3"), {}, 5);
+    const bool cuda = device_.backend == Backend::cuda;
+    EXPECT_EQ(population.describe_plan().find("in one launch") != std::string::npos, cuda)
+        << population.describe_plan();
+    Index most_steps = 0;
+    const auto results = population.fit([&](const CloningPopulation::Report& report) {
+      EXPECT_EQ(report.steps % report.epoch, 0);
+      most_steps = std::max(most_steps, report.steps / report.epoch);
+      return true;
+    });
+    const auto folds = folds_of_episodes(data, rows, 3, 5);
+    Index most = 0;
+    for (Index i = 0; i < 6; ++i) {
+      const auto& fold = folds[static_cast<std::size_t>(i % 3)];
+      const auto& result = results[static_cast<std::size_t>(i)];
+      BehaviourCloning alone(device_, data, rows_of_fold(fold, 90, true), rows_of_fold(fold, 90, false),
+                             population.options(i));
+      const auto expected = alone.fit();
+      EXPECT_EQ(weights_of(alone), weights_of(population.member(i))) << i;
+      EXPECT_EQ(expected.validation->loss, result.validation->loss) << i;
+      EXPECT_EQ(expected.training_loss, result.training_loss) << i;
+      EXPECT_EQ(expected.epochs, result.epochs) << i;
+      EXPECT_EQ(expected.steps, result.steps) << i;
+      most = std::max(most, alone.plan().steps_per_epoch());
+    }
+    EXPECT_EQ(most_steps, most);
+    const auto validation = cross_validation(results, 3);
+    ASSERT_EQ(validation.size(), 2U);
+    EXPECT_EQ(validation[1].first_member, 3);
+    const double a = results[3].validation->loss, b = results[4].validation->loss, c = results[5].validation->loss;
+    const double mean = (a + b + c) / 3;
+    EXPECT_NEAR(validation[1].mean, mean, 1e-12 * mean);
+    EXPECT_NEAR(std::pow(validation[1].deviation, 2),
+                (std::pow(a - mean, 2) + std::pow(b - mean, 2) + std::pow(c - mean, 2)) / 3, 1e-9 * mean * mean);
+  }
+}
+
+TEST_P(ClonedPopulation, FoldsNeedEpisodes) {
+  const Demonstrations data = toy(false);  // of 4 episodes
+  const auto axes = PopulationAxes::parse("folds=5");
+  try {
+    const CloningPopulation population(device_, data, range(0, 90), {}, toy_options(), axes);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.cause(), Error::Cause::input);
+    EXPECT_NE(std::string(error.what()).find("toy: has 4 episodes, which 5 folds cannot be made of"), std::string::npos)
+        << error.what();
   }
 }
 
