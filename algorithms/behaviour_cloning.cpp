@@ -137,18 +137,35 @@ bool BehaviourCloning::goes_on() const {
   return epoch_ < options_.epochs && !stopped;
 }
 
-/// The mean loss of the next epoch, and the one after it queued.
-double BehaviourCloning::train_ahead() {
-  Stream& stream = *stream_;
+void BehaviourCloning::take_epoch() {
   if (reader_ == nullptr) {
-    reader_ = std::make_unique<SnapshotReader>(stream, policy_.network(), policy_.input(), policy_.output(), loss_,
+    reader_ = std::make_unique<SnapshotReader>(*stream_, policy_.network(), policy_.input(), policy_.output(), loss_,
                                                validation_plan_ == nullptr ? nullptr : validation_);
   }
-  if (!epoch_ahead_) plan_->queue_epoch(stream, epoch_);
-  reader_->take(stream, *plan_, epoch_);
-  epoch_ahead_ = epoch_ + 1 < options_.epochs;
-  if (epoch_ahead_) plan_->queue_epoch(stream, epoch_ + 1);
+  reader_->take(*stream_, *plan_, epoch_);
+}
+
+double BehaviourCloning::loss_of_taken_epoch() {
   return plan_->loss_of(reader_->stream(), epoch_);
+}
+
+EpochReport BehaviourCloning::finish_taken_epoch(bool ahead) {
+  epoch_ahead_ = ahead;
+  return finish_epoch(loss_of_taken_epoch());
+}
+
+void BehaviourCloning::drop_epoch_ahead() {
+  plan_->go_back_to(*stream_, epoch_);
+  epoch_ahead_ = false;
+}
+
+/// The next epoch, while the one after it is trained.
+EpochReport BehaviourCloning::train_ahead() {
+  if (!epoch_ahead_) plan_->queue_epoch(*stream_, epoch_);
+  take_epoch();
+  const bool ahead = epoch_ + 1 < options_.epochs;
+  if (ahead) plan_->queue_epoch(*stream_, epoch_ + 1);
+  return finish_taken_epoch(ahead);
 }
 
 void BehaviourCloning::take_back_epoch_ahead() {
@@ -190,7 +207,7 @@ BehaviourCloningResult BehaviourCloning::finish() {
 BehaviourCloningResult BehaviourCloning::fit(const Observer& observer) {
   while (goes_on()) {
     const bool resident = plan_->resident() != nullptr;
-    const EpochReport report = finish_epoch(resident ? train_ahead() : plan_->run_epoch(*stream_, epoch_));
+    const EpochReport report = resident ? train_ahead() : finish_epoch(plan_->run_epoch(*stream_, epoch_));
     if (observer && !observer(report)) break;
   }
   return finish();

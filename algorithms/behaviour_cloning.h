@@ -100,6 +100,15 @@ class BehaviourCloning {
   Index epochs_done() const { return epoch_; }
   TrainingPlan& plan() { return *plan_; }
   EpochReport finish_epoch(double training_loss);
+  /// The same where the plan's next epoch is queued (TrainingPlan::queue_epoch), and nothing behind it: take_epoch()
+  /// before the one after it is queued; finish_taken_epoch() in place of finish_epoch(), knowing whether it is, or
+  /// loss_of_taken_epoch() and nothing more, after which drop_epoch_ahead() says that it does not count. epoch_ahead()
+  /// until it is finished in turn.
+  void take_epoch();
+  double loss_of_taken_epoch();
+  EpochReport finish_taken_epoch(bool ahead);
+  void drop_epoch_ahead();
+  bool epoch_ahead() const { return epoch_ahead_; }
   BehaviourCloningResult finish();
 
   Policy& policy() { return policy_; }
@@ -112,7 +121,7 @@ class BehaviourCloning {
 
  private:
   void prepare(std::span<const std::int32_t> rows);
-  double train_ahead();
+  EpochReport train_ahead();
   void take_back_epoch_ahead();
   void keep_best_weights();
   void restore_best_weights();

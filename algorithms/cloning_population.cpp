@@ -219,6 +219,43 @@ Index CloningPopulation::epochs_done() const {
   return most;
 }
 
+void CloningPopulation::require_finite(const std::vector<double>& losses, const std::vector<Index>& training,
+                                       Index epoch) {
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    require_finite_loss(losses[i], fmt::format("training, member {}, epoch {}", training[i], epoch + 1),
+                        "give a smaller learning rate, and look at the data with `mynah inspect`");
+  }
+}
+
+std::vector<EpochReport> CloningPopulation::train_by_turns(const std::vector<Index>& training, Index epoch) {
+  const std::vector<double> losses = plan_of(training).run_epoch(stream_, epoch);
+  require_finite(losses, training, epoch);
+  std::vector<EpochReport> reports;
+  reports.reserve(losses.size());
+  for (std::size_t i = 0; i < losses.size(); ++i) reports.push_back(member(training[i]).finish_epoch(losses[i]));
+  return reports;
+}
+
+/// Members that have stopped since the epoch was queued are in it, and take it back when they finish.
+std::vector<EpochReport> CloningPopulation::train_ahead(const std::vector<Index>& training, Index epoch) {
+  if (!member(training.front()).epoch_ahead()) plan_of(training).queue_epoch(stream_, epoch);
+  for (const Index index : training) member(index).take_epoch();
+  const bool ahead = epoch + 1 < options_.front().epochs;
+  if (ahead) plan_of(training).queue_epoch(stream_, epoch + 1);
+  std::vector<double> losses;
+  losses.reserve(training.size());
+  for (const Index index : training) losses.push_back(member(index).loss_of_taken_epoch());
+  const bool finite = std::all_of(losses.begin(), losses.end(), [](double loss) { return std::isfinite(loss); });
+  for (const Index index : training) {
+    if (!finite && ahead) member(index).drop_epoch_ahead();
+  }
+  require_finite(losses, training, epoch);
+  std::vector<EpochReport> reports;
+  reports.reserve(training.size());
+  for (const Index index : training) reports.push_back(member(index).finish_taken_epoch(ahead));
+  return reports;
+}
+
 std::vector<BehaviourCloningResult> CloningPopulation::fit(const Observer& observer) {
   while (true) {
     Report report;
@@ -231,13 +268,9 @@ std::vector<BehaviourCloningResult> CloningPopulation::fit(const Observer& obser
     for (const auto& one : members_) {
       report.steps = std::max(report.steps, report.epoch * one->plan().steps_per_epoch());
     }
-    const std::vector<double> losses = plan_of(report.training).run_epoch(stream_, report.epoch - 1);
-    for (std::size_t i = 0; i < losses.size(); ++i) {
-      const Index index = report.training[i];
-      require_finite_loss(losses[i], fmt::format("training, member {}, epoch {}", index, report.epoch),
-                          "give a smaller learning rate, and look at the data with `mynah inspect`");
-      report.each.push_back(member(index).finish_epoch(losses[i]));
-    }
+    const bool resident = plan_of(report.training).is_resident();
+    report.each =
+        resident ? train_ahead(report.training, report.epoch - 1) : train_by_turns(report.training, report.epoch - 1);
     if (observer && !observer(report)) break;
   }
   std::vector<BehaviourCloningResult> results;

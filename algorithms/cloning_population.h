@@ -65,7 +65,8 @@ class CloningPopulation {
   using Observer = std::function<bool(const Report&)>;
 
   /// Trains from where it stands until every member has ended. A member that stops early keeps its best weights; the
-  /// others go on. Errors: input_error when a loss is no longer finite, naming the member and the epoch.
+  /// others go on. Errors: input_error when a loss is no longer finite, naming the member and the epoch. As
+  /// BehaviourCloning::fit, it trains the next epoch meanwhile where an epoch of all is one launch, and nobody sees it.
   std::vector<BehaviourCloningResult> fit(const Observer& observer = {});
 
   Index size() const { return static_cast<Index>(members_.size()); }
@@ -82,6 +83,9 @@ class CloningPopulation {
  private:
   /// The plan of the members that go on; made anew when one stops.
   PopulationPlan& plan_of(const std::vector<Index>& training);
+  std::vector<EpochReport> train_by_turns(const std::vector<Index>& training, Index epoch);
+  std::vector<EpochReport> train_ahead(const std::vector<Index>& training, Index epoch);
+  static void require_finite(const std::vector<double>& losses, const std::vector<Index>& training, Index epoch);
 
   Stream stream_;
   std::vector<BehaviourCloningOptions> options_;

@@ -156,9 +156,10 @@ kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* 
 }
 
 void ResidentMlp::run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index most_rows,
-                               Index epoch) const {
+                               Index epoch, int snapshot) const {
   const Index steps = (most_rows + batch_ - 1) / batch_;
-  kernels::train_mlp(stream, shape_, objective_, data_, members, {most_rows, epoch, 0, batch_, steps}, placement_);
+  kernels::train_mlp(stream, shape_, objective_, data_, members, {most_rows, epoch, 0, batch_, steps, snapshot},
+                     placement_);
 }
 
 std::string ResidentMlp::describe() const {

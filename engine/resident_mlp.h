@@ -40,8 +40,9 @@ class ResidentMlp {
   /// rows of them.
   bool trains_with(const ResidentMlp& other) const;
   /// An epoch of several that train with each other, in one launch. `members` [members] in device memory: made by
-  /// member_of of each. most_rows: of the longest epoch among them.
-  void run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index most_rows, Index epoch) const;
+  /// member_of of each. most_rows: of the longest epoch among them. snapshot: as in run().
+  void run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index most_rows, Index epoch,
+                    int snapshot = -1) const;
   /// What of it is a member of a population: its rows in the order of (key, epoch) or, without a key, in the one that
   /// find() was given; its loss added to loss_sum[0].
   kernels::MlpMember member_of(std::optional<RandomKey> key, double* loss_sum) const;

@@ -313,7 +313,7 @@ double TrainingPlan::run_epoch(Stream& stream, Index epoch) {
 }
 
 void TrainingPlan::queue_epoch(Stream& stream, Index epoch) {
-  resident_->keep_snapshots(stream);
+  keep_snapshots(stream);
   begin_epoch(stream, epoch);
   resident_->run(stream, 0, steps_per_epoch(), static_cast<int>(epoch % 2));
   row_ = rows();

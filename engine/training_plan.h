@@ -104,6 +104,8 @@ class TrainingPlan {
   /// and loss in a snapshot; there are two, by turns, so that the next epoch can be queued while this one's are read
   /// (by a SnapshotReader), and trained for nothing: go_back_to() then makes the state what it was.
   void queue_epoch(Stream& stream, Index epoch);
+  /// For those who queue epochs of several plans together: makes room for the snapshots.
+  void keep_snapshots(Stream& stream) { resident_->keep_snapshots(stream); }
   /// Of one of the last two epochs that were queued.
   const TrainingSnapshot& snapshot(Index epoch) const { return resident_->snapshot(static_cast<int>(epoch % 2)); }
   /// The mean loss over it. `reader` has to run after it, and is waited for.

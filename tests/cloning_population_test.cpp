@@ -208,6 +208,7 @@ TEST_P(ClonedPopulation, EachFoldGetsTheBitsOfItsOwnSplit) {
     options.normalize_observations = false;  // else it is that of all rows
     options.patience = 2;
     options.batch_size = 20;
+    options.epochs = 4;
     CloningPopulation population(device_, data, rows, {}, options,
                                  PopulationAxes::parse("learning-rate=1e-2,0.3 folds=3"), {}, 5);
     const bool cuda = device_.backend == Backend::cuda;
@@ -305,9 +306,41 @@ TEST_P(ClonedPopulation, GoesOnFromWhatItSaved) {
   EXPECT_THROW(other.load(state), Error);
 }
 
-TEST(ClonedPopulationErrors, ALossThatIsNotFiniteNamesTheMember) {
+/// On CUDA fit() has queued the next epoch when it reports one.
+TEST_P(ClonedPopulation, WhatItSavesIsOfTheEpochThatItReports) {
   const Demonstrations data = toy(false);
-  CloningPopulation population({}, data, range(0, 70), {}, toy_options(),
+  BehaviourCloningOptions options = toy_options();
+  options.patience = 1;
+  options.epochs = 6;
+  const auto training = range(0, 70), validation = range(70, 90);
+  for (const std::string& schedule : cuda_schedules()) {
+    const CudaScheduleScope scope(schedule);
+    CloningPopulation population(device_, data, training, validation, options,
+                                 PopulationAxes::parse("learning-rate=0.5,1e-4"));
+    std::vector<SafetensorsFile> states;
+    const auto results = population.fit([&](const CloningPopulation::Report&) {
+      states.push_back(population.save());
+      return true;
+    });
+    ASSERT_TRUE(results[0].stopped_early);
+    ASSERT_EQ(states.size(), 6U);
+    for (Index i = 0; i < 2; ++i) {
+      BehaviourCloning alone(device_, data, training, validation, population.options(i));
+      Stream& stream = alone.policy().stream();
+      for (SafetensorsFile& state : states) {  // of a member that has ended it stays the last one
+        if (alone.goes_on()) alone.finish_epoch(alone.plan().run_epoch(stream, alone.epochs_done()));
+        for (const NamedTensor& tensor : alone.save().tensors) {
+          const std::string name = "member." + std::to_string(i) + "." + tensor.name;
+          EXPECT_EQ(state.at(name, tensor.shape).bytes, tensor.bytes) << name << " after " << alone.epochs_done();
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ClonedPopulation, ALossThatIsNotFiniteNamesTheMember) {
+  const Demonstrations data = toy(false);
+  CloningPopulation population(device_, data, range(0, 70), {}, toy_options(),
                                PopulationAxes::parse("learning-rate=1e-3,1e38"));
   try {
     population.fit();
@@ -315,6 +348,12 @@ TEST(ClonedPopulationErrors, ALossThatIsNotFiniteNamesTheMember) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("training, member 1, epoch "), std::string::npos) << error.what();
   }
+  // What was trained beyond that epoch is taken back.
+  BehaviourCloning alone(device_, data, range(0, 70), {}, population.options(0));
+  for (Index epoch = 0; epoch <= population.epochs_done(); ++epoch) {
+    alone.plan().run_epoch(alone.policy().stream(), epoch);
+  }
+  EXPECT_EQ(weights_of(alone), weights_of(population.member(0)));
 }
 
 /// Policies without hidden layers: y = bias, whatever the observation.
