@@ -78,6 +78,7 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
       own_data_(std::make_unique<Data>(policy_.stream(), demonstrations, training_rows, validation_rows, options)),
       stream_(&policy_.stream()),
       data_(own_data_.get()),
+      validation_(&data_->validation),
       stopping_{options.patience} {
   stream_->use_threads(static_cast<int>(options.threads));
   prepare({});
@@ -85,12 +86,13 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
 
 BehaviourCloning::BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                                    const BehaviourCloningOptions& options, PolicyDescription names,
-                                   std::span<const std::int32_t> rows)
+                                   std::span<const std::int32_t> rows, const ResidentData* validation)
     : options_(validated(options)),
       loss_(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse),
       policy_(stream.device(), describe(demonstrations, options, std::move(names)), options.seed),
       stream_(&stream),
       data_(&data),
+      validation_(validation != nullptr ? validation : &data.validation),
       stopping_{options.patience} {
   prepare(rows);
 }
@@ -120,9 +122,9 @@ void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
   }
   plan_ = std::make_unique<TrainingPlan>(stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_,
                                          data_->training, plan);
-  if (!data_->validation.empty()) {
+  if (!validation_->empty()) {
     validation_plan_ = std::make_unique<EvaluationPlan>(stream, policy_.network(), policy_.input(), policy_.output(),
-                                                        loss_, data_->validation);
+                                                        loss_, *validation_);
   }
 }
 
@@ -135,15 +137,53 @@ bool BehaviourCloning::goes_on() const {
   return epoch_ < options_.epochs && !stopped;
 }
 
+void BehaviourCloning::take_epoch() {
+  if (reader_ == nullptr) {
+    reader_ = std::make_unique<SnapshotReader>(*stream_, policy_.network(), policy_.input(), policy_.output(), loss_,
+                                               validation_plan_ == nullptr ? nullptr : validation_);
+  }
+  reader_->take(*stream_, *plan_, epoch_);
+}
+
+double BehaviourCloning::loss_of_taken_epoch() {
+  return plan_->loss_of(reader_->stream(), epoch_);
+}
+
+EpochReport BehaviourCloning::finish_taken_epoch(bool ahead) {
+  epoch_ahead_ = ahead;
+  return finish_epoch(loss_of_taken_epoch());
+}
+
+void BehaviourCloning::drop_epoch_ahead() {
+  plan_->go_back_to(*stream_, epoch_);
+  epoch_ahead_ = false;
+}
+
+/// The next epoch, while the one after it is trained.
+EpochReport BehaviourCloning::train_ahead() {
+  if (!epoch_ahead_) plan_->queue_epoch(*stream_, epoch_);
+  take_epoch();
+  const bool ahead = epoch_ + 1 < options_.epochs;
+  if (ahead) plan_->queue_epoch(*stream_, epoch_ + 1);
+  return finish_taken_epoch(ahead);
+}
+
+void BehaviourCloning::take_back_epoch_ahead() {
+  if (epoch_ahead_) plan_->go_back_to(*stream_, epoch_ - 1);
+  epoch_ahead_ = false;
+  reader_.reset();
+}
+
 EpochReport BehaviourCloning::finish_epoch(double training_loss) {
   EpochReport report;
   report.training_loss = training_loss_ = training_loss;
   report.epoch = ++epoch_;
   report.steps = epoch_ * plan_->steps_per_epoch();
+  if (!std::isfinite(training_loss)) take_back_epoch_ahead();
   require_finite_loss(report.training_loss, "training, epoch " + std::to_string(epoch_),
                       "give a smaller --learning-rate, and look at the data with `mynah inspect`");
   if (validation_plan_ != nullptr) {
-    report.validation = validation_plan_->run(*stream_);
+    report.validation = reader_ != nullptr ? reader_->evaluate() : validation_plan_->run(*stream_);
     report.best = stopping_.observe(epoch_, report.validation->loss);
     if (report.best) keep_best_weights();
   }
@@ -152,6 +192,7 @@ EpochReport BehaviourCloning::finish_epoch(double training_loss) {
 
 BehaviourCloningResult BehaviourCloning::finish() {
   BehaviourCloningResult result;
+  take_back_epoch_ahead();
   if (options_.keep_best && stopping_.best_epoch > 0) restore_best_weights();
   result.epochs = epoch_;
   result.steps = epoch_ * plan_->steps_per_epoch();
@@ -165,16 +206,19 @@ BehaviourCloningResult BehaviourCloning::finish() {
 
 BehaviourCloningResult BehaviourCloning::fit(const Observer& observer) {
   while (goes_on()) {
-    const EpochReport report = finish_epoch(plan_->run_epoch(*stream_, epoch_));
+    const bool resident = plan_->resident() != nullptr;
+    const EpochReport report = resident ? train_ahead() : finish_epoch(plan_->run_epoch(*stream_, epoch_));
     if (observer && !observer(report)) break;
   }
   return finish();
 }
 
 void BehaviourCloning::keep_best_weights() {
-  const Vector weights = policy_.network().parameters.trained();
-  kernels::copy_on_device(*stream_, best_weights_.data(), weights.data,
+  const ConstVector weights = reader_ != nullptr ? reader_->weights() : policy_.network().parameters.trained();
+  Stream& stream = reader_ != nullptr ? reader_->stream() : *stream_;
+  kernels::copy_on_device(stream, best_weights_.data(), weights.data,
                           static_cast<std::size_t>(weights.size) * sizeof(float));
+  if (reader_ != nullptr) stream.synchronize();  // whoever reads them does so in the order of the other stream
 }
 
 void BehaviourCloning::restore_best_weights() {
@@ -188,8 +232,11 @@ SafetensorsFile BehaviourCloning::save() {
   Stream& stream = *stream_;
   SafetensorsFile state;
   state.metadata["mynah.state"] = "behaviour_cloning";
+  // An epoch ahead has left its own state in the other snapshot, and is neither lost nor seen.
+  if (epoch_ahead_) plan_->go_back_to(stream, epoch_ - 1);
   policy_.network().parameters.save(stream, state, "network.");
   optimizer_->save(stream, state, "adam.");
+  if (epoch_ahead_) plan_->go_back_to(stream, epoch_);
   if (stopping_.best_epoch > 0) {
     state.add_floats("best.weights", {best_weights_.size()}, best_weights_.download(stream));
   }
@@ -209,6 +256,8 @@ void BehaviourCloning::load(const SafetensorsFile& state) {
   }
   std::vector<float> best;
   if (counters[1] > 0) best = (state.at("best.weights", {best_weights_.size()}), state.floats("best.weights"));
+  epoch_ahead_ = false;
+  reader_.reset();  // the constants of its copy may be others
   policy_.network().parameters.load(stream, state, "network.");
   optimizer_->load(stream, state, "adam.");
   if (!best.empty()) best_weights_.upload(stream, best);

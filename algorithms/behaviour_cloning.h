@@ -8,6 +8,7 @@
 #include "engine/adam.h"
 #include "engine/early_stopping.h"
 #include "engine/evaluation_plan.h"
+#include "engine/snapshot_reader.h"
 #include "engine/training_plan.h"
 
 namespace mynah {
@@ -75,16 +76,22 @@ class BehaviourCloning {
                    PolicyDescription names = {});
 
   /// One of several that train on `stream` and on the same data, which outlive it. rows: those of data.training that it
-  /// trains on, each as often as it stands there; empty: all.
+  /// trains on, each as often as it stands there; empty: all. validation: what it validates with in place of
+  /// data.validation, and outlives it too.
   BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                    const BehaviourCloningOptions& options, PolicyDescription names,
-                   std::span<const std::int32_t> rows = {});
+                   std::span<const std::int32_t> rows = {}, const ResidentData* validation = nullptr);
 
-  /// Called after every epoch; save() may be called from it. Training ends early where it returns false.
+  /// Called after every epoch; save() may be called from it. Training ends early where it returns false. The policy's
+  /// own weights may be further: see fit().
   using Observer = std::function<bool(const EpochReport&)>;
 
   /// Trains from where it stands (the start, or what load() restored) to the end, and leaves the kept weights in
   /// policy(). Errors: input_error when the loss is no longer finite, naming the epoch.
+  ///
+  /// Where an epoch is one launch, the next one is queued before the validation of this one is done, which reads a
+  /// snapshot of it beside the training. Nobody sees it: what is reported, saved and kept is, to the bit, what it is
+  /// without, and an epoch that was not wanted is taken back.
   BehaviourCloningResult fit(const Observer& observer = {});
 
   /// The parts of fit, for those who train several together: whether it has not ended; what the plan's next epoch is
@@ -93,6 +100,15 @@ class BehaviourCloning {
   Index epochs_done() const { return epoch_; }
   TrainingPlan& plan() { return *plan_; }
   EpochReport finish_epoch(double training_loss);
+  /// The same where the plan's next epoch is queued (TrainingPlan::queue_epoch), and nothing behind it: take_epoch()
+  /// before the one after it is queued; finish_taken_epoch() in place of finish_epoch(), knowing whether it is, or
+  /// loss_of_taken_epoch() and nothing more, after which drop_epoch_ahead() says that it does not count. epoch_ahead()
+  /// until it is finished in turn.
+  void take_epoch();
+  double loss_of_taken_epoch();
+  EpochReport finish_taken_epoch(bool ahead);
+  void drop_epoch_ahead();
+  bool epoch_ahead() const { return epoch_ahead_; }
   BehaviourCloningResult finish();
 
   Policy& policy() { return policy_; }
@@ -105,6 +121,8 @@ class BehaviourCloning {
 
  private:
   void prepare(std::span<const std::int32_t> rows);
+  EpochReport train_ahead();
+  void take_back_epoch_ahead();
   void keep_best_weights();
   void restore_best_weights();
 
@@ -114,10 +132,13 @@ class BehaviourCloning {
   std::unique_ptr<Data> own_data_;
   Stream* stream_;
   const Data* data_;
+  const ResidentData* validation_;
   Buffer<std::int32_t> rows_;
   std::unique_ptr<Adam> optimizer_;
   std::unique_ptr<TrainingPlan> plan_;
   std::unique_ptr<EvaluationPlan> validation_plan_;  // null without validation rows
+  std::unique_ptr<SnapshotReader> reader_;           // of a fit that trains ahead
+  bool epoch_ahead_ = false;                         // epoch_ is queued already
   Buffer<float> best_weights_;
   EarlyStopping stopping_;
   Index epoch_ = 0;  ///< Epochs that are done.

@@ -73,13 +73,18 @@ struct Job {
   Job(const BehaviourCloningSettings& settings, ProgressObserver& progress) {
     const Demonstrations demonstrations = load_demonstrations(settings.data, load_options(settings.actions));
     data_fingerprint = fingerprint(settings.data);
+    const PopulationAxes axes =
+        settings.population.empty() ? PopulationAxes{} : PopulationAxes::parse(settings.population);
     SplitOptions split_options;
-    split_options.validation_fraction = settings.validation_fraction;
+    split_options.validation_fraction = axes.folds > 0 ? 0.0 : settings.validation_fraction;
     split_options.seed =
         settings.split_seed < 0 ? settings.cloning.seed : static_cast<std::uint64_t>(settings.split_seed);
     const DataSplit split = split_by_episode(demonstrations, split_options);
     if (!split.warning.empty()) progress.warning(split.warning);
-    progress.message(split.description);
+    progress.message(axes.folds == 0 ? split.description
+                                     : fmt::format("{} episodes ({} rows) in {} folds: a member for each trains on the "
+                                                   "others and validates on it",
+                                                   demonstrations.episodes(), split.train.size(), axes.folds));
     const DeviceId device = choose_device(settings.device);
     if (settings.device == "auto" && device.backend == Backend::cpu) {
       progress.message("using the " + device_name(device) + ": " + cuda_unavailable_reason());
@@ -90,9 +95,8 @@ struct Job {
       cloning = std::make_unique<BehaviourCloning>(device, demonstrations, split.train, split.validation,
                                                    settings.cloning, std::move(names));
     } else {
-      population =
-          std::make_unique<CloningPopulation>(device, demonstrations, split.train, split.validation, settings.cloning,
-                                              PopulationAxes::parse(settings.population), names);
+      population = std::make_unique<CloningPopulation>(device, demonstrations, split.train, split.validation,
+                                                       settings.cloning, axes, names, split_options.seed);
     }
   }
   SafetensorsFile save() const { return cloning ? cloning->save() : population->save(); }
@@ -187,7 +191,7 @@ struct PopulationMetrics {
 
 bool after_epoch(Supervision& supervision, MetricsWriter& metrics, const CloningPopulation::Report& report) {
   const PopulationMetrics now(report);
-  const Index steps = report.each.front().steps;
+  const Index steps = report.steps;
   std::vector<Metric> values{{"training_loss", now.training_loss}};
   if (now.validated) {
     values.push_back({"validation_loss", now.validation_loss});
@@ -212,14 +216,25 @@ double loss_of(const BehaviourCloningResult& result) {
 void train_population(CloningPopulation& population, Supervision& supervision, MetricsWriter& metrics,
                       BehaviourCloningOutcome& outcome) {
   const auto results = population.fit([&](const auto& report) { return after_epoch(supervision, metrics, report); });
+  outcome.members.reserve(results.size());
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const auto index = static_cast<Index>(i);
-    outcome.members.push_back({population.options(index), results[i]});
-    if (loss_of(results[i]) < loss_of(results[static_cast<std::size_t>(outcome.best_member)])) {
-      outcome.best_member = index;
-    }
+    outcome.members.push_back({population.options(static_cast<Index>(i)), results[i]});
   }
-  outcome.result = results[static_cast<std::size_t>(outcome.best_member)];
+  std::span<const BehaviourCloningResult> candidates = results;
+  if (population.folds() > 0) {
+    outcome.folds = population.folds();
+    outcome.cross_validation = cross_validation(results, outcome.folds);
+    // Losses of different folds are not of the same data, their means are.
+    const auto best = std::min_element(outcome.cross_validation.begin(), outcome.cross_validation.end(),
+                                       [](const auto& a, const auto& b) { return a.mean < b.mean; });
+    outcome.best_member = best->first_member;
+    candidates =
+        candidates.subspan(static_cast<std::size_t>(best->first_member), static_cast<std::size_t>(outcome.folds));
+  }
+  const auto best = std::min_element(candidates.begin(), candidates.end(),
+                                     [](const auto& a, const auto& b) { return loss_of(a) < loss_of(b); });
+  outcome.best_member += best - candidates.begin();
+  outcome.result = *best;
 }
 
 void save_policies(const RunFolder& run, const Job& job, const BehaviourCloningOutcome& outcome) {
@@ -301,9 +316,11 @@ OptionTable BehaviourCloningSettings::table() {
             "Train on (action - mean) / deviation; continuous actions only");
   table.add("seed", &cloning.seed, "Of the weights, the order of rows and, without split-seed, the split");
   table.add("split-seed", &split_seed, "Of which episodes are held out; -1: seed");
-  table.add("population", &population,
-            "Train many networks side by side, every combination of these words: seeds=8 learning-rate=1e-3,3e-4 "
-            "weight-decay=0,1e-4 subset=bootstrap");
+  table.add(
+      "population", &population,
+      "Train many networks side by side, every combination of these words: seeds=8 learning-rate=1e-3,3e-4 "
+      "weight-decay=0,1e-4 subset=bootstrap; or with folds=5 for cross-validation, a member for each fold, which is "
+      "held out in place of validation-fraction");
   table.add("checkpoint-every", &checkpoint_every, "Epochs between checkpoints; 0: by time");
   table.add("checkpoint-seconds", &checkpoint_seconds, "Seconds between checkpoints, where checkpoint-every is 0");
   return table;

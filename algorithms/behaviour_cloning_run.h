@@ -40,6 +40,8 @@ struct BehaviourCloningOutcome {
       result;                   ///< Of a population that of its best member: least validation loss, else training loss.
   std::vector<Member> members;  ///< Of a population.
   Index best_member = 0;
+  Index folds = 0;  ///< Of a population with folds; the best member is then of the combination with the least mean.
+  std::vector<CrossValidation> cross_validation;  ///< Of every combination of what its members differ in besides.
   std::filesystem::path policy;
   std::string task;  ///< As the policy names it; may be empty.
   std::string device;

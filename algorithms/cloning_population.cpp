@@ -6,17 +6,20 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <sstream>
 
 #include "engine/nearest_name.h"
+#include "engine/split.h"
 #include "kernels/error.h"
 
 namespace mynah {
 namespace {
 
 constexpr const char* grammar =
-    "give words such as \"seeds=8 learning-rate=1e-3,3e-4 weight-decay=0,1e-4 subset=bootstrap\", each at most once";
+    "give words such as \"seeds=8 learning-rate=1e-3,3e-4 weight-decay=0,1e-4 subset=bootstrap\" or \"folds=5\", each "
+    "at most once";
 
 [[noreturn]] void refuse(const std::string& word, const std::string& problem, const std::string& remedy = grammar) {
   throw input_error("--population", "'" + word + "' " + problem, remedy);
@@ -55,7 +58,7 @@ const Demonstrations& of_rows(const Demonstrations& demonstrations, std::span<co
 }  // namespace
 
 PopulationAxes PopulationAxes::parse(const std::string& text) {
-  static const std::array<std::string, 4> known{"seeds", "learning-rate", "weight-decay", "subset"};
+  static const std::array<std::string, 5> known{"seeds", "learning-rate", "weight-decay", "subset", "folds"};
   PopulationAxes axes;
   std::vector<std::string> seen;
   std::istringstream words(text);
@@ -78,15 +81,21 @@ PopulationAxes PopulationAxes::parse(const std::string& text) {
       axes.learning_rates = parse_numbers(value, word, false);
     } else if (key == "weight-decay") {
       axes.weight_decays = parse_numbers(value, word, true);
+    } else if (key == "folds") {
+      axes.folds = parse_number<Index>(value, word);
+      if (axes.folds < 2) refuse(word, "is below 2", "give the number of parts to divide the episodes into, such as 5");
     } else {
       if (value != "all" && value != "bootstrap") refuse(word, "is not a kind of subset", "give all or bootstrap");
       axes.bootstrap = value == "bootstrap";
     }
   }
   if (seen.empty()) refuse(text, "says nothing");
+  if (axes.folds > 0 && axes.bootstrap) {
+    refuse("folds", "does not go with subset=bootstrap", "give one of them: both say which episodes a member takes");
+  }
   const auto count = [](const std::vector<double>& values) { return std::max<std::size_t>(1, values.size()); };
-  const double members =
-      static_cast<double>(axes.seeds) * static_cast<double>(count(axes.learning_rates) * count(axes.weight_decays));
+  const double members = static_cast<double>(axes.seeds) * static_cast<double>(std::max<Index>(1, axes.folds)) *
+                         static_cast<double>(count(axes.learning_rates) * count(axes.weight_decays));
   if (members > static_cast<double>(most_members)) {
     refuse(text, fmt::format("makes {:.0f} members", members), fmt::format("give at most {}", most_members));
   }
@@ -105,7 +114,7 @@ std::vector<BehaviourCloningOptions> PopulationAxes::members(const BehaviourClon
         member.weight_decay = decay;
         member.learning_rate = rate;
         member.seed += static_cast<std::uint64_t>(seed);
-        all.push_back(member);
+        all.insert(all.end(), static_cast<std::size_t>(std::max<Index>(1, folds)), member);
       }
     }
   }
@@ -114,16 +123,7 @@ std::vector<BehaviourCloningOptions> PopulationAxes::members(const BehaviourClon
 
 std::vector<std::int32_t> bootstrap_rows(const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
                                          std::uint64_t seed) {
-  // Runs of `rows` that lie in one episode.
-  std::vector<RowRange> episodes;
-  Index episode = -1;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Index of_row = demonstrations.episode_of(rows[i]);
-    const auto at = static_cast<Index>(i);
-    if (of_row != episode) episodes.push_back({at, at});
-    episodes.back().end = at + 1;
-    episode = of_row;
-  }
+  const std::vector<RowRange> episodes = episode_ranges(demonstrations, rows);
   const RandomKey key = random_key(seed, RandomStream::bootstrap);
   std::vector<std::int32_t> sample;
   sample.reserve(rows.size());
@@ -137,20 +137,68 @@ std::vector<std::int32_t> bootstrap_rows(const Demonstrations& demonstrations, s
   return sample;
 }
 
+std::vector<CrossValidation> cross_validation(std::span<const BehaviourCloningResult> results, Index folds) {
+  if (folds < 2) throw Error(Error::Cause::internal, "cross-validation", "the members have no folds");
+  std::vector<CrossValidation> all;
+  const auto size = static_cast<std::size_t>(folds);
+  all.reserve(results.size() / size);
+  for (std::size_t first = 0; first < results.size(); first += size) {
+    CrossValidation one{static_cast<Index>(first)};
+    const auto group = results.subspan(first, size);
+    for (const BehaviourCloningResult& result : group) one.mean += result.validation->loss / static_cast<double>(folds);
+    double squares = 0.0;
+    for (const BehaviourCloningResult& result : group) squares += std::pow(result.validation->loss - one.mean, 2);
+    one.deviation = std::sqrt(squares / static_cast<double>(folds));
+    all.push_back(one);
+  }
+  return all;
+}
+
+namespace {
+
+/// The positions below `count` that are not in `fold`, which are rising.
+std::vector<std::int32_t> all_but(const std::vector<std::int32_t>& fold, std::size_t count) {
+  std::vector<std::int32_t> all(count), rest;
+  std::iota(all.begin(), all.end(), 0);
+  rest.reserve(count - fold.size());
+  std::set_difference(all.begin(), all.end(), fold.begin(), fold.end(), std::back_inserter(rest));
+  return rest;
+}
+
+std::vector<std::int32_t> at_positions(std::span<const std::int32_t> rows, const std::vector<std::int32_t>& positions) {
+  std::vector<std::int32_t> chosen;
+  chosen.reserve(positions.size());
+  for (const std::int32_t position : positions) chosen.push_back(rows[static_cast<std::size_t>(position)]);
+  return chosen;
+}
+
+}  // namespace
+
 CloningPopulation::CloningPopulation(DeviceId device, const Demonstrations& demonstrations,
                                      std::span<const std::int32_t> training_rows,
                                      std::span<const std::int32_t> validation_rows,
                                      const BehaviourCloningOptions& options, const PopulationAxes& axes,
-                                     const PolicyDescription& names)
+                                     const PolicyDescription& names, std::uint64_t fold_seed)
     : stream_(device),
       options_(axes.members(options)),
       data_(stream_, of_rows(demonstrations, training_rows), training_rows, validation_rows, options) {
   options.validate();
   stream_.use_threads(static_cast<int>(options.threads));
-  for (const BehaviourCloningOptions& member : options_) {
+  std::vector<std::vector<std::int32_t>> folds;
+  if (axes.folds > 0) folds = folds_of_episodes(demonstrations, training_rows, axes.folds, fold_seed);
+  folds_.reserve(folds.size());
+  for (const auto& fold : folds) folds_.emplace_back(stream_, demonstrations, at_positions(training_rows, fold));
+  members_.reserve(options_.size());
+  for (std::size_t i = 0; i < options_.size(); ++i) {
     std::vector<std::int32_t> rows;
-    if (axes.bootstrap) rows = bootstrap_rows(demonstrations, training_rows, member.seed);
-    members_.push_back(std::make_unique<BehaviourCloning>(stream_, data_, demonstrations, member, names, rows));
+    const ResidentData* validation = nullptr;
+    if (axes.bootstrap) rows = bootstrap_rows(demonstrations, training_rows, options_[i].seed);
+    if (!folds.empty()) {
+      rows = all_but(folds[i % folds.size()], training_rows.size());
+      validation = &folds_[i % folds.size()];
+    }
+    members_.push_back(
+        std::make_unique<BehaviourCloning>(stream_, data_, demonstrations, options_[i], names, rows, validation));
   }
 }
 
@@ -171,6 +219,43 @@ Index CloningPopulation::epochs_done() const {
   return most;
 }
 
+void CloningPopulation::require_finite(const std::vector<double>& losses, const std::vector<Index>& training,
+                                       Index epoch) {
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    require_finite_loss(losses[i], fmt::format("training, member {}, epoch {}", training[i], epoch + 1),
+                        "give a smaller learning rate, and look at the data with `mynah inspect`");
+  }
+}
+
+std::vector<EpochReport> CloningPopulation::train_by_turns(const std::vector<Index>& training, Index epoch) {
+  const std::vector<double> losses = plan_of(training).run_epoch(stream_, epoch);
+  require_finite(losses, training, epoch);
+  std::vector<EpochReport> reports;
+  reports.reserve(losses.size());
+  for (std::size_t i = 0; i < losses.size(); ++i) reports.push_back(member(training[i]).finish_epoch(losses[i]));
+  return reports;
+}
+
+/// Members that have stopped since the epoch was queued are in it, and take it back when they finish.
+std::vector<EpochReport> CloningPopulation::train_ahead(const std::vector<Index>& training, Index epoch) {
+  if (!member(training.front()).epoch_ahead()) plan_of(training).queue_epoch(stream_, epoch);
+  for (const Index index : training) member(index).take_epoch();
+  const bool ahead = epoch + 1 < options_.front().epochs;
+  if (ahead) plan_of(training).queue_epoch(stream_, epoch + 1);
+  std::vector<double> losses;
+  losses.reserve(training.size());
+  for (const Index index : training) losses.push_back(member(index).loss_of_taken_epoch());
+  const bool finite = std::all_of(losses.begin(), losses.end(), [](double loss) { return std::isfinite(loss); });
+  for (const Index index : training) {
+    if (!finite && ahead) member(index).drop_epoch_ahead();
+  }
+  require_finite(losses, training, epoch);
+  std::vector<EpochReport> reports;
+  reports.reserve(training.size());
+  for (const Index index : training) reports.push_back(member(index).finish_taken_epoch(ahead));
+  return reports;
+}
+
 std::vector<BehaviourCloningResult> CloningPopulation::fit(const Observer& observer) {
   while (true) {
     Report report;
@@ -180,13 +265,12 @@ std::vector<BehaviourCloningResult> CloningPopulation::fit(const Observer& obser
     if (report.training.empty()) break;
     // All that go on have done as many epochs as any.
     report.epoch = member(report.training.front()).epochs_done() + 1;
-    const std::vector<double> losses = plan_of(report.training).run_epoch(stream_, report.epoch - 1);
-    for (std::size_t i = 0; i < losses.size(); ++i) {
-      const Index index = report.training[i];
-      require_finite_loss(losses[i], fmt::format("training, member {}, epoch {}", index, report.epoch),
-                          "give a smaller learning rate, and look at the data with `mynah inspect`");
-      report.each.push_back(member(index).finish_epoch(losses[i]));
+    for (const auto& one : members_) {
+      report.steps = std::max(report.steps, report.epoch * one->plan().steps_per_epoch());
     }
+    const bool resident = plan_of(report.training).is_resident();
+    report.each =
+        resident ? train_ahead(report.training, report.epoch - 1) : train_by_turns(report.training, report.epoch - 1);
     if (observer && !observer(report)) break;
   }
   std::vector<BehaviourCloningResult> results;

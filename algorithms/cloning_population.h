@@ -15,14 +15,18 @@ struct PopulationAxes {
   /// Each member trains on a bootstrap sample of its own (Efron 1979): episodes drawn with replacement until there are
   /// as many rows as the training part has, the last one cut short.
   bool bootstrap = false;
+  /// K-fold cross-validation (Stone 1974): the episodes are divided into so many folds, and a member for each trains on
+  /// all but that one, with which it validates. 0: none.
+  Index folds = 0;
 
   static constexpr Index most_members = 4096;
 
-  /// Reads "seeds=8 learning-rate=1e-3,3e-4 weight-decay=0,1e-4 subset=bootstrap": words in any order, each at most
-  /// once. Errors: input_error for --population with what is wrong, and what was probably meant.
+  /// Reads "seeds=8 learning-rate=1e-3,3e-4 weight-decay=0,1e-4 subset=bootstrap" or "folds=5 ...": words in any order,
+  /// each at most once. Errors: input_error for --population with what is wrong, and what was probably meant.
   static PopulationAxes parse(const std::string& text);
 
-  /// The options of each member: weight decays outermost, then learning rates, seeds innermost.
+  /// The options of each member: weight decays outermost, then learning rates, then seeds, folds innermost: member i
+  /// is of fold i % folds.
   std::vector<BehaviourCloningOptions> members(const BehaviourCloningOptions& options) const;
 };
 
@@ -30,17 +34,30 @@ struct PopulationAxes {
 std::vector<std::int32_t> bootstrap_rows(const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
                                          std::uint64_t seed);
 
+/// Mean and deviation (1/K Σ) of the validation loss over the folds of members that differ in nothing else.
+struct CrossValidation {
+  Index first_member = 0;
+  double mean = 0.0, deviation = 0.0;
+};
+
+/// Of each such group of members, in their order. results: of all members. Errors: internal without folds.
+std::vector<CrossValidation> cross_validation(std::span<const BehaviourCloningResult> results, Index folds);
+
 /// Behaviour cloning of many networks of one shape on the same data, side by side: see engine/population_plan.h. Each
 /// member gets the bits that it would get if it were trained alone with its options on the same split; normalisation is
-/// that of all training rows.
+/// that of all training rows, also of those that are another member's alone.
 class CloningPopulation {
  public:
+  /// With axes.folds, training_rows are what is divided into folds, by fold_seed (folds_of_episodes, engine/split.h),
+  /// and there are no validation_rows. Errors: input_error for data and options that BehaviourCloning refuses, and for
+  /// fewer episodes than folds.
   CloningPopulation(DeviceId device, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
                     std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options,
-                    const PopulationAxes& axes, const PolicyDescription& names = {});
+                    const PopulationAxes& axes, const PolicyDescription& names = {}, std::uint64_t fold_seed = 0);
 
   struct Report {
     Index epoch = 0;                ///< Counted from 1.
+    Index steps = 0;                ///< So far, of a member that takes the most in an epoch.
     std::vector<Index> training;    ///< Members that trained it; the others had stopped early.
     std::vector<EpochReport> each;  ///< Theirs.
   };
@@ -48,11 +65,13 @@ class CloningPopulation {
   using Observer = std::function<bool(const Report&)>;
 
   /// Trains from where it stands until every member has ended. A member that stops early keeps its best weights; the
-  /// others go on. Errors: input_error when a loss is no longer finite, naming the member and the epoch.
+  /// others go on. Errors: input_error when a loss is no longer finite, naming the member and the epoch. As
+  /// BehaviourCloning::fit, it trains the next epoch meanwhile where an epoch of all is one launch, and nobody sees it.
   std::vector<BehaviourCloningResult> fit(const Observer& observer = {});
 
   Index size() const { return static_cast<Index>(members_.size()); }
   BehaviourCloning& member(Index index) { return *members_[static_cast<std::size_t>(index)]; }
+  Index folds() const { return static_cast<Index>(folds_.size()); }
   const BehaviourCloningOptions& options(Index index) const { return options_[static_cast<std::size_t>(index)]; }
   Index epochs_done() const;
   std::string describe_plan();
@@ -64,10 +83,14 @@ class CloningPopulation {
  private:
   /// The plan of the members that go on; made anew when one stops.
   PopulationPlan& plan_of(const std::vector<Index>& training);
+  std::vector<EpochReport> train_by_turns(const std::vector<Index>& training, Index epoch);
+  std::vector<EpochReport> train_ahead(const std::vector<Index>& training, Index epoch);
+  static void require_finite(const std::vector<double>& losses, const std::vector<Index>& training, Index epoch);
 
   Stream stream_;
   std::vector<BehaviourCloningOptions> options_;
   BehaviourCloning::Data data_;
+  std::vector<ResidentData> folds_;  ///< What the members of each fold validate with.
   std::vector<std::unique_ptr<BehaviourCloning>> members_;
   std::vector<Index> planned_;
   std::unique_ptr<PopulationPlan> plan_;

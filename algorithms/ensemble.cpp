@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "algorithms/policy_actor.h"
 #include "algorithms/policy_export.h"
+#include "kernels/classification.h"
+#include "kernels/ensemble.h"
 #include "kernels/error.h"
-#include "kernels/memory.h"
+#include "kernels/recording.h"
 
 namespace mynah {
 namespace {
@@ -24,6 +27,25 @@ double to_probabilities(std::span<const float> scores, std::span<double> p) {
     if (value > 0.0) entropy -= value * std::log(value);
   }
   return entropy;
+}
+
+/// What bounds a member's actions: infinite where nothing does.
+std::vector<float> bounds_of_members(const std::vector<Policy>& members, std::vector<float> PolicyDescription::*bound,
+                                     float unbounded) {
+  std::vector<float> all;
+  all.reserve(members.size() * static_cast<std::size_t>(members.front().output_size()));
+  for (const Policy& one : members) {
+    const std::vector<float>& own = one.description().*bound;
+    all.insert(all.end(), own.begin(), own.end());
+    all.resize(all.size() + static_cast<std::size_t>(one.output_size()) - own.size(), unbounded);
+  }
+  return all;
+}
+
+/// Room for so many values, kept for the next time.
+float* room_for(Buffer<float>& buffer, DeviceId device, Index size) {
+  if (buffer.size() < size) buffer = Buffer<float>(device, size);
+  return buffer.data();
 }
 
 }  // namespace
@@ -53,6 +75,16 @@ Ensemble::Ensemble(std::vector<Policy> members) : members_(std::move(members)) {
   }
   outputs_.resize(members_.size() * static_cast<std::size_t>(output_size()));
   probabilities_.resize(2 * static_cast<std::size_t>(output_size()));
+  const bool bounded = std::any_of(members_.begin(), members_.end(),
+                                   [](const Policy& one) { return !one.description().action_low.empty(); });
+  if (description().discrete || !bounded) return;
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  Stream& stream = members_.front().stream();
+  const auto low = bounds_of_members(members_, &PolicyDescription::action_low, -infinity);
+  const auto high = bounds_of_members(members_, &PolicyDescription::action_high, infinity);
+  low_ = Buffer<float>(stream, std::span<const float>(low));
+  high_ = Buffer<float>(stream, std::span<const float>(high));
+  stream.synchronize();
 }
 
 void Ensemble::act(std::span<const float> observation, std::span<float> action, std::span<float> disagreement) {
@@ -100,36 +132,55 @@ Index Ensemble::choose(std::span<const float> observation, float* disagreement) 
   return std::max_element(mean.begin(), mean.end()) - mean.begin();
 }
 
+/// The outputs of all members, behind each other.
+Matrix Ensemble::run_members(Stream& stream, ConstMatrix observations) {
+  if (stream.device() != members_.front().stream().device()) {
+    throw Error(Error::Cause::internal, "Ensemble", "its members are on another device than the stream");
+  }
+  const Index rows = observations.rows, columns = output_size();
+  const Matrix outputs{room_for(batch_, stream.device(), size() * rows * columns), size() * rows, columns};
+  for (Index m = 0; m < size(); ++m) {
+    Policy& one = member(m);
+    kernels::run_after(one.stream(), stream);
+    one.outputs(observations, outputs.middle_rows(m * rows, rows));
+    kernels::run_after(stream, one.stream());
+  }
+  return outputs;
+}
+
+void Ensemble::act(Stream& stream, ConstMatrix observations, Matrix actions, Matrix disagreement) {
+  if (description().discrete) {
+    throw input_error("Ensemble::act", "these policies have discrete actions", "call choose()");
+  }
+  const Matrix outputs = run_members(stream, observations);
+  kernels::EnsembleBounds bounds;
+  if (low_.size() > 0) bounds = {{low_.data(), size(), output_size()}, {high_.data(), size(), output_size()}};
+  kernels::ensemble_moments(stream, outputs, bounds, actions, disagreement);
+}
+
+void Ensemble::choose(Stream& stream, ConstMatrix observations, Labels choices, Vector disagreement) {
+  if (!description().discrete) {
+    throw input_error("Ensemble::choose", "these policies have continuous actions", "call act()");
+  }
+  const Matrix outputs = run_members(stream, observations);
+  const Index rows = observations.rows, classes = output_size();
+  const Matrix mean{room_for(mean_probability_, stream.device(), rows * classes), rows, classes};
+  kernels::ensemble_probabilities(stream, outputs, mean, disagreement);
+  kernels::argmax_rows(stream, mean, choices);
+}
+
 EnsembleActor::EnsembleActor(Ensemble& ensemble, const Task& task) : ensemble_(&ensemble) {
   const PolicyActor fits(ensemble.member(0), task);
 }
 
 void EnsembleActor::act(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
-  const ConstMatrix from = input.observations;
-  std::vector<float> observations(static_cast<std::size_t>(from.rows * from.stride));
-  kernels::copy_to_host(stream, observations.data(), from.data, observations.size() * sizeof(float));
-  const auto size = static_cast<std::size_t>(from.columns);
-  const auto row_of = [&](Index row) {
-    return std::span<const float>(observations).subspan(static_cast<std::size_t>(row * from.stride), size);
-  };
-  std::vector<float> disagreement(static_cast<std::size_t>(ensemble_->output_size()));
+  const Index rows = input.observations.rows, columns = ensemble_->disagreement_size();
+  float* const disagreement = room_for(disagreement_, stream.device(), rows * columns);
   if (ensemble_->description().discrete) {
-    std::vector<std::int32_t> chosen(static_cast<std::size_t>(from.rows));
-    for (Index row = 0; row < from.rows; ++row) {
-      chosen[static_cast<std::size_t>(row)] =
-          static_cast<std::int32_t>(ensemble_->choose(row_of(row), disagreement.data()));
-    }
-    kernels::copy_to_device(stream, actions.labels.data, chosen.data(), chosen.size() * sizeof(std::int32_t));
-    return;
+    ensemble_->choose(stream, input.observations, actions.labels, {disagreement, rows});
+  } else {
+    ensemble_->act(stream, input.observations, actions.values, {disagreement, rows, columns});
   }
-  const Matrix to = actions.values;
-  const auto columns = static_cast<std::size_t>(ensemble_->output_size());
-  std::vector<float> values(static_cast<std::size_t>(to.rows * to.stride), 0.0f);
-  for (Index row = 0; row < from.rows; ++row) {
-    ensemble_->act(row_of(row), std::span(values).subspan(static_cast<std::size_t>(row * to.stride), columns),
-                   disagreement);
-  }
-  kernels::copy_to_device(stream, to.data, values.data(), values.size() * sizeof(float));
 }
 
 }  // namespace mynah

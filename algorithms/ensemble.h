@@ -7,6 +7,7 @@
 
 #include "algorithms/actor.h"
 #include "algorithms/policy.h"
+#include "engine/buffer.h"
 
 namespace mynah {
 
@@ -48,13 +49,25 @@ class Ensemble {
   /// Discrete actions: the class, and *disagreement in nats.
   Index choose(std::span<const float> observation, float* disagreement);
 
+  /// The same for many observations in memory of the members' device, queued on `stream`, which is of that device: a
+  /// batch of each member, in streams of their own, and an operation that takes them together (kernels/ensemble.h).
+  /// observations [rows, observation_size]; actions and disagreement [rows, output_size].
+  void act(Stream& stream, ConstMatrix observations, Matrix actions, Matrix disagreement);
+  /// choices and disagreement [rows].
+  void choose(Stream& stream, ConstMatrix observations, Labels choices, Vector disagreement);
+
  private:
+  Matrix run_members(Stream& stream, ConstMatrix observations);
+
   std::vector<Policy> members_;
-  std::vector<float> outputs_;  // [members, output_size]
+  Buffer<float> low_, high_;        // [members, output_size]: bounds of continuous actions, if a member has any
+  Buffer<float> batch_;             // [members rows, output_size]
+  Buffer<float> mean_probability_;  // [rows, output_size]
+  std::vector<float> outputs_;      // [members, output_size]
   std::vector<double> probabilities_;
 };
 
-/// An ensemble that acts in a task. It must outlive this. Actions are chosen on the host, row by row.
+/// An ensemble that acts in a task, on the ensemble's device. It must outlive this.
 class EnsembleActor : public Actor {
  public:
   /// Errors: as PolicyActor.
@@ -63,6 +76,7 @@ class EnsembleActor : public Actor {
 
  private:
   Ensemble* ensemble_;
+  Buffer<float> disagreement_;
 };
 
 }  // namespace mynah

@@ -35,7 +35,12 @@ PopulationPlan::PopulationPlan(Stream& stream, std::vector<TrainingPlan*> member
   }
   if (way_ != Way::resident) return;
   loss_sums_ = Buffer<double>(stream.device(), static_cast<Index>(members_.size()));
+  place_members(stream);
+}
+
+void PopulationPlan::place_members(Stream& stream) {
   std::vector<kernels::MlpMember> states;
+  states.reserve(members_.size());
   for (const TrainingPlan* plan : members_) {
     double* loss_sum = loss_sums_.data() + states.size();
     const auto key = plan->takes_chosen_rows() ? std::nullopt : std::optional(plan->permutation_key());
@@ -62,7 +67,9 @@ PopulationPlan::Way PopulationPlan::choose_way() const {
 std::vector<double> PopulationPlan::run_epoch(Stream& stream, Index epoch) {
   std::vector<double> losses(members_.size(), 0.0);
   if (way_ == Way::resident) {
-    run_resident(stream, epoch, losses);
+    queue_resident(stream, epoch, -1);
+    losses = loss_sums_.download(stream);
+    for (std::size_t i = 0; i < losses.size(); ++i) losses[i] /= static_cast<double>(members_[i]->rows());
   } else if (way_ == Way::branches) {
     run_branches(stream, epoch);
     for (std::size_t i = 0; i < members_.size(); ++i) losses[i] = members_[i]->finish_epoch(stream);
@@ -72,15 +79,24 @@ std::vector<double> PopulationPlan::run_epoch(Stream& stream, Index epoch) {
   return losses;
 }
 
-void PopulationPlan::run_resident(Stream& stream, Index epoch, std::vector<double>& losses) {
-  loss_sums_.upload(stream, losses);
+void PopulationPlan::queue_epoch(Stream& stream, Index epoch) {
+  if (!keeps_snapshots_) {
+    for (TrainingPlan* plan : members_) plan->keep_snapshots(stream);
+    place_members(stream);
+    keeps_snapshots_ = true;
+  }
+  queue_resident(stream, epoch, static_cast<int>(epoch % 2));
+}
+
+void PopulationPlan::queue_resident(Stream& stream, Index epoch, int snapshot) {
+  loss_sums_.upload(stream, std::vector<double>(members_.size(), 0.0));
+  Index most_rows = 0;
   for (TrainingPlan* plan : members_) {
     if (plan->takes_chosen_rows()) plan->begin_epoch(stream, epoch);
+    most_rows = std::max(most_rows, plan->rows());
   }
-  members_[0]->resident()->run_together(stream, on_device_.view(), epoch);
+  members_[0]->resident()->run_together(stream, on_device_.view(), most_rows, epoch, snapshot);
   for (const TrainingPlan* plan : members_) plan->resident()->optimizer().steps_were_taken(stream);
-  losses = loss_sums_.download(stream);
-  for (double& loss : losses) loss /= static_cast<double>(members_[0]->rows());
 }
 
 void PopulationPlan::run_branches(Stream& stream, Index epoch) {

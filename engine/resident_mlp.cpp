@@ -117,15 +117,31 @@ std::optional<ResidentMlp> ResidentMlp::find(Stream& stream, const Network& netw
   return found;
 }
 
-void ResidentMlp::run(Stream& stream, Index first_row, Index steps) const {
-  kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(), {rows_, 0, first_row, batch_, steps},
-                     placement_);
+void ResidentMlp::run(Stream& stream, Index first_row, Index steps, int snapshot) const {
+  kernels::train_mlp(stream, shape_, objective_, data_, on_device_.view(),
+                     {rows_, 0, first_row, batch_, steps, snapshot}, placement_);
+  optimizer_->steps_were_taken(stream);
+}
+
+void ResidentMlp::keep_snapshots(Stream& stream) {
+  if (!snapshots_.empty()) return;
+  const Index size = optimizer_->parameters().trained().size;
+  snapshots_.reserve(2);
+  for (kernels::MlpSnapshot& places : member_.snapshots) {
+    snapshots_.emplace_back(stream, member_, size);
+    places = snapshots_.back().places();
+  }
+  on_device_.upload(stream, member_);
+}
+
+void ResidentMlp::restore(Stream& stream, int number) const {
+  snapshot(number).restore(stream, member_);
   optimizer_->steps_were_taken(stream);
 }
 
 bool ResidentMlp::trains_with(const ResidentMlp& other) const {
   return shape_ == other.shape_ && objective_ == other.objective_ && data_.inputs.data == other.data_.inputs.data &&
-         rows_ == other.rows_ && batch_ == other.batch_;
+         batch_ == other.batch_;
 }
 
 kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* loss_sum) const {
@@ -135,12 +151,15 @@ kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* 
     member.order_key = *key;
   }
   member.loss_sum = loss_sum;
+  member.rows = rows_;
   return member;
 }
 
-void ResidentMlp::run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const {
-  const Index steps = (rows_ + batch_ - 1) / batch_;
-  kernels::train_mlp(stream, shape_, objective_, data_, members, {rows_, epoch, 0, batch_, steps}, placement_);
+void ResidentMlp::run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index most_rows,
+                               Index epoch, int snapshot) const {
+  const Index steps = (most_rows + batch_ - 1) / batch_;
+  kernels::train_mlp(stream, shape_, objective_, data_, members, {most_rows, epoch, 0, batch_, steps, snapshot},
+                     placement_);
 }
 
 std::string ResidentMlp::describe() const {

@@ -2,11 +2,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/buffer.h"
 #include "engine/network.h"
 #include "engine/optimizer.h"
 #include "engine/resident_data.h"
+#include "engine/training_snapshot.h"
 #include "kernels/mlp_training.h"
 
 namespace mynah {
@@ -24,14 +26,23 @@ class ResidentMlp {
                                          Index batch, ConstLabels order, VectorView<double> loss_sum,
                                          std::string* reason);
 
-  /// Steps over batches of the order; see kernels::train_mlp.
-  void run(Stream& stream, Index first_row, Index steps) const;
+  /// Steps over batches of the order; see kernels::train_mlp. They leave the snapshot of that number, if
+  /// keep_snapshots() has been called.
+  void run(Stream& stream, Index first_row, Index steps, int snapshot = -1) const;
 
-  /// Whether both can train in one launch: the same kind of network and training, on the same data.
+  /// Makes room for two snapshots, once.
+  void keep_snapshots(Stream& stream);
+  const TrainingSnapshot& snapshot(int number) const { return snapshots_.at(static_cast<std::size_t>(number)); }
+  /// Goes back to it.
+  void restore(Stream& stream, int number) const;
+
+  /// Whether both can train in one launch: the same kind of network and training, on the same data, if not on as many
+  /// rows of them.
   bool trains_with(const ResidentMlp& other) const;
   /// An epoch of several that train with each other, in one launch. `members` [members] in device memory: made by
-  /// member_of of each.
-  void run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index epoch) const;
+  /// member_of of each. most_rows: of the longest epoch among them. snapshot: as in run().
+  void run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index most_rows, Index epoch,
+                    int snapshot = -1) const;
   /// What of it is a member of a population: its rows in the order of (key, epoch) or, without a key, in the one that
   /// find() was given; its loss added to loss_sum[0].
   kernels::MlpMember member_of(std::optional<RandomKey> key, double* loss_sum) const;
@@ -49,6 +60,7 @@ class ResidentMlp {
   kernels::MlpData data_;
   kernels::MlpMember member_;
   Buffer<kernels::MlpMember> on_device_;
+  std::vector<TrainingSnapshot> snapshots_;  ///< Two or none.
   const Optimizer* optimizer_ = nullptr;
   Index rows_ = 0;
   Index batch_ = 0;

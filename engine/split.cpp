@@ -134,4 +134,42 @@ DataSplit split_by_episode(const Demonstrations& d, const SplitOptions& options)
   return split_in_blocks(d, options);
 }
 
+std::vector<RowRange> episode_ranges(const Demonstrations& demonstrations, std::span<const std::int32_t> rows) {
+  std::vector<RowRange> episodes;
+  Index episode = -1;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Index of_row = demonstrations.episode_of(rows[i]);
+    const auto at = static_cast<Index>(i);
+    if (of_row != episode) episodes.push_back({at, at});
+    episodes.back().end = at + 1;
+    episode = of_row;
+  }
+  return episodes;
+}
+
+std::vector<std::vector<std::int32_t>> folds_of_episodes(const Demonstrations& demonstrations,
+                                                         std::span<const std::int32_t> rows, Index folds,
+                                                         std::uint64_t seed) {
+  const std::vector<RowRange> episodes = episode_ranges(demonstrations, rows);
+  const auto count = static_cast<Index>(episodes.size());
+  if (folds < 2) {
+    throw input_error("cross-validation", fmt::format("{} folds leave nothing to train on", folds),
+                      "give 2 folds or more");
+  }
+  if (count < folds) {
+    throw input_error(
+        demonstrations.source.empty() ? "demonstrations" : demonstrations.source,
+        fmt::format("has {} episode{}, which {} folds cannot be made of", count, count == 1 ? "" : "s", folds),
+        "give fewer folds, or record more episodes");
+  }
+  std::vector<Index> fold_of(episodes.size());
+  const std::vector<Index> order = shuffled_episodes(count, seed);
+  for (Index i = 0; i < count; ++i) fold_of[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = i % folds;
+  std::vector<std::vector<std::int32_t>> parts(static_cast<std::size_t>(folds));
+  for (std::size_t e = 0; e < episodes.size(); ++e) {
+    append(parts[static_cast<std::size_t>(fold_of[e])], episodes[e].begin, episodes[e].end);
+  }
+  return parts;
+}
+
 }  // namespace mynah

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,5 +40,15 @@ struct DataSplit {
 /// The same data, options and seed give the same split on every machine. Input errors: fractions out of range, or fewer
 /// rows than parts.
 DataSplit split_by_episode(const Demonstrations& demonstrations, const SplitOptions& options = {});
+
+/// For cross-validation: `folds` parts of the episodes that `rows` are of (rising rows of the demonstrations), as
+/// rising positions in `rows`. The episodes are shuffled by the seed and dealt out one by one, so that the parts differ
+/// by one episode at most. Input errors: fewer than 2 folds, or fewer episodes than folds.
+std::vector<std::vector<std::int32_t>> folds_of_episodes(const Demonstrations& demonstrations,
+                                                         std::span<const std::int32_t> rows, Index folds,
+                                                         std::uint64_t seed);
+
+/// Positions in `rows` of each episode that they are of; rows are rising.
+std::vector<RowRange> episode_ranges(const Demonstrations& demonstrations, std::span<const std::int32_t> rows);
 
 }  // namespace mynah

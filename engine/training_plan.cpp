@@ -312,6 +312,17 @@ double TrainingPlan::run_epoch(Stream& stream, Index epoch) {
   return finish_epoch(stream);
 }
 
+void TrainingPlan::queue_epoch(Stream& stream, Index epoch) {
+  keep_snapshots(stream);
+  begin_epoch(stream, epoch);
+  resident_->run(stream, 0, steps_per_epoch(), static_cast<int>(epoch % 2));
+  row_ = rows();
+}
+
+double TrainingPlan::loss_of(Stream& reader, Index epoch) const {
+  return snapshot(epoch).loss_sum(reader) / static_cast<double>(rows());
+}
+
 std::string TrainingPlan::describe_fusion() const {
   const auto unless = [](const std::string& reason) { return reason.empty() ? "" : " (" + reason + ")"; };
   std::string text = "inputs and targets gathered together; ";

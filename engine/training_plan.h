@@ -100,6 +100,19 @@ class TrainingPlan {
   /// At the end of portions: what they changed is told to those who do not see it.
   void steps_were_taken(Stream& stream);
 
+  /// Where it is resident: an epoch that is queued, for which the host does not wait. It leaves its weights, moments
+  /// and loss in a snapshot; there are two, by turns, so that the next epoch can be queued while this one's are read
+  /// (by a SnapshotReader), and trained for nothing: go_back_to() then makes the state what it was.
+  void queue_epoch(Stream& stream, Index epoch);
+  /// For those who queue epochs of several plans together: makes room for the snapshots.
+  void keep_snapshots(Stream& stream) { resident_->keep_snapshots(stream); }
+  /// Of one of the last two epochs that were queued.
+  const TrainingSnapshot& snapshot(Index epoch) const { return resident_->snapshot(static_cast<int>(epoch % 2)); }
+  /// The mean loss over it. `reader` has to run after it, and is waited for.
+  double loss_of(Stream& reader, Index epoch) const;
+  /// Weights, moments and number of steps become what it left.
+  void go_back_to(Stream& stream, Index epoch) const { resident_->restore(stream, static_cast<int>(epoch % 2)); }
+
   /// What trains it where many steps are one launch; else null.
   const ResidentMlp* resident() const { return resident_ ? &*resident_ : nullptr; }
   /// Names the permutations of its epochs.

@@ -34,7 +34,7 @@ void count_training(Work& work, const MlpShape& shape, const MlpObjective& objec
   const Index rows = std::min(steps.count * steps.batch, steps.rows - steps.first_row);
   const Index row = shape.inputs + (objective.labels ? 1 : shape.outputs()) + 1;  // and its number
   work.bytes_read += members * (state + (rows * row + 1) * static_cast<Index>(sizeof(float)));
-  work.bytes_written += members * state;
+  work.bytes_written += members * state * (steps.snapshot < 0 ? 1 : 2);
 }
 
 }  // namespace
@@ -50,6 +50,7 @@ void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& object
           operation, "labels [rows], or values [rows, outputs]");
   require(steps.batch >= 1 && steps.count >= 0 && steps.first_row >= 0, operation,
           "a batch of at least 1, and nothing negative");
+  require(steps.snapshot < 2, operation, "snapshot 0 or 1, or none");
   if (steps.count == 0 || members.empty()) return;
   require(steps.first_row + (steps.count - 1) * steps.batch < steps.rows, operation,
           "steps that begin within the epoch");

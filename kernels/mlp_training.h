@@ -62,6 +62,15 @@ struct MlpData {
   ConstLabels labels;
 };
 
+/// Where a launch leaves a copy of what it has trained: laid out as a member, which see, with the same null pointers.
+struct MlpSnapshot {
+  float* parameters = nullptr;
+  float* first_moment = nullptr;
+  float* second_moment = nullptr;
+  Index* steps = nullptr;
+  double* loss_sum = nullptr;
+};
+
 /// One of the networks: everything is in device memory.
 struct MlpMember {
   float* parameters = nullptr;
@@ -75,6 +84,9 @@ struct MlpMember {
   /// (order_key, epoch) names, see kernels::permutation.
   const std::int32_t* order = nullptr;
   RandomKey order_key;
+  Index rows = 0;  ///< Of its epoch, if it has fewer than MlpSteps::rows; 0: as many.
+  /// By turns, so that one can be read while the next launch writes the other: see MlpSteps::snapshot.
+  MlpSnapshot snapshots[2];
 };
 
 /// Which part of an epoch is trained.
@@ -83,7 +95,11 @@ struct MlpSteps {
   Index epoch = 0;  ///< For members without an order.
   Index first_row = 0;
   Index batch = 0;
-  Index count = 0;  ///< Step s takes `batch` rows from first_row + s batch on, or what is left of the epoch.
+  /// Step s takes `batch` rows from first_row + s batch on, or what is left of the epoch; none where nothing is left.
+  Index count = 0;
+  /// Which of its snapshots, 0 or 1, each member leaves at the end of the launch; negative: none. It is whole for
+  /// whoever waits for the launch (run_after, kernels/recording.h), and stays so until a launch leaves it again.
+  int snapshot = -1;
 };
 
 /// How a network lies on a CUDA device while it is trained. Results do not depend on it: every sum has
@@ -102,7 +118,7 @@ struct MlpPlacement {
 /// Every sum has a fixed order, that of the rows and of the inputs; a network's results do not depend on which others
 /// train beside it, and members share nothing but the data. first_row + (count - 1) batch < rows. On CUDA the networks
 /// have to fit as `placement` says, that of place_mlp_training() or one with fewer rows or more blocks. The CPU takes
-/// the operations one by one. What lies between the tensors of a network is left alone.
+/// the operations one by one. What lies between the tensors of a network is left alone, in a snapshot too.
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
                VectorView<const MlpMember> members, const MlpSteps& steps, const MlpPlacement& placement);
 

@@ -11,6 +11,7 @@
 #include "engine/safetensors.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
+#include "tests/cuda_schedule.h"
 #include "tests/every_device.h"
 
 namespace mynah::tests {
@@ -125,6 +126,71 @@ TEST_P(Cloning, ResumedFromAnyEpochGivesTheSameBits) {
       EXPECT_EQ(policy_bytes(resumed), expected);
     }
   }
+}
+
+/// What fit() does, each epoch ended before the next one begins.
+struct ByTurns {
+  std::vector<EpochReport> reports;
+  std::vector<std::vector<std::byte>> states;
+  BehaviourCloningResult result;
+  ByTurns(BehaviourCloning& cloning, Index most_epochs) {
+    while (cloning.goes_on() && cloning.epochs_done() < most_epochs) {
+      const Index epoch = cloning.epochs_done();
+      reports.push_back(cloning.finish_epoch(cloning.plan().run_epoch(cloning.policy().stream(), epoch)));
+      states.push_back(serialize_safetensors(cloning.save()));
+    }
+    result = cloning.finish();
+  }
+};
+
+/// On CUDA fit() has queued the next epoch when it reports one: nobody may see it.
+void expect_fit_like_turns(DeviceId device, bool discrete, const BehaviourCloningOptions& options, Index most_epochs) {
+  BehaviourCloning ahead = make(device, discrete, options), plain = make(device, discrete, options);
+  const ByTurns turns(plain, most_epochs);
+  std::size_t epoch = 0;
+  const auto result = ahead.fit([&](const EpochReport& report) {
+    const EpochReport& expected = turns.reports.at(epoch);
+    EXPECT_EQ(report.training_loss, expected.training_loss);
+    EXPECT_EQ(report.validation->loss, expected.validation->loss);
+    EXPECT_EQ(report.validation->accuracy, expected.validation->accuracy);
+    EXPECT_EQ(report.best, expected.best);
+    EXPECT_EQ(serialize_safetensors(ahead.save()), turns.states.at(epoch)) << "after epoch " << report.epoch;
+    return ++epoch < static_cast<std::size_t>(most_epochs);
+  });
+  EXPECT_EQ(epoch, turns.reports.size());
+  EXPECT_EQ(result.best_epoch, turns.result.best_epoch);
+  EXPECT_EQ(result.stopped_early, turns.result.stopped_early);
+  EXPECT_EQ(result.validation->loss, turns.result.validation->loss);
+  EXPECT_EQ(serialize_safetensors(ahead.save()), serialize_safetensors(plain.save()));
+  EXPECT_EQ(policy_bytes(ahead), policy_bytes(plain));
+}
+
+TEST_P(Cloning, AnEpochAheadIsNotSeen) {
+  bool keep_best = false;
+  for (const std::string& schedule : cuda_schedules()) {
+    const CudaScheduleScope scope(schedule);
+    keep_best = !keep_best;
+    BehaviourCloningOptions options = toy_options();
+    options.keep_best = keep_best;
+    const BehaviourCloning cloning = make(device_, keep_best, options);
+    EXPECT_EQ(cloning.describe_plan().find("an epoch in one launch") != std::string::npos,
+              device_.backend == Backend::cuda);
+    expect_fit_like_turns(device_, keep_best, options, 6);
+    expect_fit_like_turns(device_, keep_best, options, 3);  // stopped by its observer
+    options.learning_rate = 0.3;
+    options.patience = 2;
+    options.epochs = 40;
+    expect_fit_like_turns(device_, keep_best, options, 40);  // stops early
+  }
+}
+
+TEST_P(Cloning, AnEpochAheadIsTakenBackWhereTheLossIsNotFinite) {
+  BehaviourCloningOptions options = toy_options();
+  options.learning_rate = 1e38;
+  BehaviourCloning ahead = make(device_, false, options), plain = make(device_, false, options);
+  EXPECT_THROW(ahead.fit(), Error);
+  EXPECT_THROW(ByTurns(plain, 6), Error);
+  EXPECT_EQ(serialize_safetensors(ahead.save()), serialize_safetensors(plain.save()));
 }
 
 TEST_P(Cloning, LearnsTheToy) {

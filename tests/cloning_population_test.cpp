@@ -5,14 +5,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <numeric>
 
 #include "algorithms/ensemble.h"
 #include "engine/run_folder.h"
+#include "engine/split.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
+#include "tests/cuda_schedule.h"
 #include "tests/every_device.h"
 #include "tests/temporary_folder.h"
 
@@ -88,6 +91,10 @@ TEST(PopulationAxes, EveryCombinationIsAMember) {
   EXPECT_EQ(members[11].weight_decay, 1e-2);
   EXPECT_EQ(PopulationAxes::parse("seeds=1").members(toy_options()).size(), 1U);
   EXPECT_TRUE(PopulationAxes::parse("seeds=2 subset=bootstrap").bootstrap);
+  const auto folded = PopulationAxes::parse("learning-rate=1e-3,5e-4 folds=3").members(toy_options());
+  ASSERT_EQ(folded.size(), 6U);
+  EXPECT_EQ(folded[2].learning_rate, 1e-3);
+  EXPECT_EQ(folded[3].learning_rate, 5e-4);
 }
 
 TEST(PopulationAxes, WrongWordsAreRefused) {
@@ -105,6 +112,12 @@ TEST(PopulationAxes, WrongWordsAreRefused) {
       {"weight-decay=-1", "give 0 or positive numbers"},
       {"subset=half", "give all or bootstrap"},
       {"seeds=5000", "makes 5000 members"},
+      {"folds=1", "'folds=1' is below 2"},
+      {"folds=-3", "is below 2"},
+      {"folds=few", "is not a number: 'few'"},
+      {"fold=3", "did you mean 'folds'?"},
+      {"folds=3 subset=bootstrap", "'folds' does not go with subset=bootstrap"},
+      {"folds=10 seeds=500", "makes 5000 members"},
       {"seeds=9223372036854775807 learning-rate=1e-3,1e-4", "members"},
       {"", "says nothing"},
   };
@@ -175,6 +188,78 @@ TEST_P(ClonedPopulation, BootstrapSamplesTrainOnTheirOwnRows) {
   }
 }
 
+/// The rows of a fold, or all others.
+std::vector<std::int32_t> rows_of_fold(const std::vector<std::int32_t>& fold, std::int32_t rows, bool others) {
+  std::vector<std::int32_t> chosen;
+  for (std::int32_t row = 0; row < rows; ++row) {
+    const bool inside = std::find(fold.begin(), fold.end(), row) != fold.end();
+    if (inside != others) chosen.push_back(row);
+  }
+  return chosen;
+}
+
+TEST_P(ClonedPopulation, EachFoldGetsTheBitsOfItsOwnSplit) {
+  const std::vector<std::string> schedules = cuda_schedules();
+  for (const bool discrete : {false, true}) {
+    const CudaScheduleScope scope(discrete ? schedules.front() : schedules.back());
+    const Demonstrations data = toy(discrete);
+    const auto rows = range(0, 90);
+    BehaviourCloningOptions options = toy_options();
+    options.normalize_observations = false;  // else it is that of all rows
+    options.patience = 2;
+    options.batch_size = 20;
+    options.epochs = 4;
+    CloningPopulation population(device_, data, rows, {}, options,
+                                 PopulationAxes::parse("learning-rate=1e-2,0.3 folds=3"), {}, 5);
+    const bool cuda = device_.backend == Backend::cuda;
+    EXPECT_EQ(population.describe_plan().find("in one launch") != std::string::npos, cuda)
+        << population.describe_plan();
+    Index most_steps = 0;
+    const auto results = population.fit([&](const CloningPopulation::Report& report) {
+      EXPECT_EQ(report.steps % report.epoch, 0);
+      most_steps = std::max(most_steps, report.steps / report.epoch);
+      return true;
+    });
+    const auto folds = folds_of_episodes(data, rows, 3, 5);
+    Index most = 0;
+    for (Index i = 0; i < 6; ++i) {
+      const auto& fold = folds[static_cast<std::size_t>(i % 3)];
+      const auto& result = results[static_cast<std::size_t>(i)];
+      BehaviourCloning alone(device_, data, rows_of_fold(fold, 90, true), rows_of_fold(fold, 90, false),
+                             population.options(i));
+      const auto expected = alone.fit();
+      EXPECT_EQ(weights_of(alone), weights_of(population.member(i))) << i;
+      EXPECT_EQ(expected.validation->loss, result.validation->loss) << i;
+      EXPECT_EQ(expected.training_loss, result.training_loss) << i;
+      EXPECT_EQ(expected.epochs, result.epochs) << i;
+      EXPECT_EQ(expected.steps, result.steps) << i;
+      most = std::max(most, alone.plan().steps_per_epoch());
+    }
+    EXPECT_EQ(most_steps, most);
+    const auto validation = cross_validation(results, 3);
+    ASSERT_EQ(validation.size(), 2U);
+    EXPECT_EQ(validation[1].first_member, 3);
+    const double a = results[3].validation->loss, b = results[4].validation->loss, c = results[5].validation->loss;
+    const double mean = (a + b + c) / 3;
+    EXPECT_NEAR(validation[1].mean, mean, 1e-12 * mean);
+    EXPECT_NEAR(std::pow(validation[1].deviation, 2),
+                (std::pow(a - mean, 2) + std::pow(b - mean, 2) + std::pow(c - mean, 2)) / 3, 1e-9 * mean * mean);
+  }
+}
+
+TEST_P(ClonedPopulation, FoldsNeedEpisodes) {
+  const Demonstrations data = toy(false);  // of 4 episodes
+  const auto axes = PopulationAxes::parse("folds=5");
+  try {
+    const CloningPopulation population(device_, data, range(0, 90), {}, toy_options(), axes);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.cause(), Error::Cause::input);
+    EXPECT_NE(std::string(error.what()).find("toy: has 4 episodes, which 5 folds cannot be made of"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_P(ClonedPopulation, AMemberThatStopsEarlyLeavesTheOthersAlone) {
   const Demonstrations data = toy(false);
   BehaviourCloningOptions options = toy_options();
@@ -221,9 +306,41 @@ TEST_P(ClonedPopulation, GoesOnFromWhatItSaved) {
   EXPECT_THROW(other.load(state), Error);
 }
 
-TEST(ClonedPopulationErrors, ALossThatIsNotFiniteNamesTheMember) {
+/// On CUDA fit() has queued the next epoch when it reports one.
+TEST_P(ClonedPopulation, WhatItSavesIsOfTheEpochThatItReports) {
   const Demonstrations data = toy(false);
-  CloningPopulation population({}, data, range(0, 70), {}, toy_options(),
+  BehaviourCloningOptions options = toy_options();
+  options.patience = 1;
+  options.epochs = 6;
+  const auto training = range(0, 70), validation = range(70, 90);
+  for (const std::string& schedule : cuda_schedules()) {
+    const CudaScheduleScope scope(schedule);
+    CloningPopulation population(device_, data, training, validation, options,
+                                 PopulationAxes::parse("learning-rate=0.5,1e-4"));
+    std::vector<SafetensorsFile> states;
+    const auto results = population.fit([&](const CloningPopulation::Report&) {
+      states.push_back(population.save());
+      return true;
+    });
+    ASSERT_TRUE(results[0].stopped_early);
+    ASSERT_EQ(states.size(), 6U);
+    for (Index i = 0; i < 2; ++i) {
+      BehaviourCloning alone(device_, data, training, validation, population.options(i));
+      Stream& stream = alone.policy().stream();
+      for (SafetensorsFile& state : states) {  // of a member that has ended it stays the last one
+        if (alone.goes_on()) alone.finish_epoch(alone.plan().run_epoch(stream, alone.epochs_done()));
+        for (const NamedTensor& tensor : alone.save().tensors) {
+          const std::string name = "member." + std::to_string(i) + "." + tensor.name;
+          EXPECT_EQ(state.at(name, tensor.shape).bytes, tensor.bytes) << name << " after " << alone.epochs_done();
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ClonedPopulation, ALossThatIsNotFiniteNamesTheMember) {
+  const Demonstrations data = toy(false);
+  CloningPopulation population(device_, data, range(0, 70), {}, toy_options(),
                                PopulationAxes::parse("learning-rate=1e-3,1e38"));
   try {
     population.fit();
@@ -231,6 +348,12 @@ TEST(ClonedPopulationErrors, ALossThatIsNotFiniteNamesTheMember) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("training, member 1, epoch "), std::string::npos) << error.what();
   }
+  // What was trained beyond that epoch is taken back.
+  BehaviourCloning alone(device_, data, range(0, 70), {}, population.options(0));
+  for (Index epoch = 0; epoch <= population.epochs_done(); ++epoch) {
+    alone.plan().run_epoch(alone.policy().stream(), epoch);
+  }
+  EXPECT_EQ(weights_of(alone), weights_of(population.member(0)));
 }
 
 /// Policies without hidden layers: y = bias, whatever the observation.
@@ -279,6 +402,74 @@ TEST(Ensemble, MutualInformationOfDiscreteActions) {
   // p = (0.8, 0.2) and (0.5, 0.5): H((0.65, 0.35)) - (H((0.8, 0.2)) + ln 2) / 2
   EXPECT_NEAR(disagreement({{std::log(4.0f), 0.0f}, {0.0f, 0.0f}}, &action), 0.0506722f, 1e-6f);
   EXPECT_EQ(action, 0);
+}
+
+class EnsembleBatch : public EveryDevice {
+ protected:
+  /// Networks with a hidden layer, of which the second has no bounds.
+  Ensemble ensemble(bool discrete, Index outputs) const {
+    std::vector<Policy> members;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      PolicyDescription description;
+      description.mlp = {2, {8}, outputs};
+      description.discrete = discrete;
+      if (!discrete && seed != 2) {
+        description.action_low.assign(static_cast<std::size_t>(outputs), -0.1f);
+        description.action_high.assign(static_cast<std::size_t>(outputs), 0.05f * static_cast<float>(seed));
+      }
+      members.emplace_back(device_, description, seed);
+    }
+    return Ensemble(std::move(members));
+  }
+};
+MYNAH_ON_EVERY_DEVICE(EnsembleBatch);
+
+TEST_P(EnsembleBatch, SaysWhatRowsSayOneByOne) {
+  const Demonstrations data = toy(false);
+  for (const std::string& schedule : cuda_schedules()) {
+    const CudaScheduleScope scope(schedule);
+    for (const bool discrete : {false, true}) {
+      for (const Index rows : {Index{90}, Index{1}, Index{0}}) {
+        const Index columns = discrete ? 4 : 3;
+        Ensemble members = ensemble(discrete, columns);
+        Stream stream(device_);
+        const Buffer<float> observations(stream, std::span<const float>(data.observations));
+        const ConstMatrix from{observations.data(), rows, 2};
+        const Index size = members.disagreement_size();
+        Buffer<float> actions(device_, rows * columns), disagreement(device_, rows * size);
+        Buffer<std::int32_t> choices(device_, rows);
+        if (discrete) {
+          members.choose(stream, from, choices.view(), disagreement.view());
+        } else {
+          members.act(stream, from, {actions.data(), rows, columns}, {disagreement.data(), rows, size});
+        }
+        const auto found_actions = actions.download(stream), found = disagreement.download(stream);
+        const auto found_choices = choices.download(stream);
+        std::vector<float> action(static_cast<std::size_t>(columns)), expected(static_cast<std::size_t>(size));
+        for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
+          const auto at = std::span<const float>(data.observations).subspan(2 * row, 2);
+          if (discrete) {
+            EXPECT_EQ(found_choices[row], members.choose(at, expected.data())) << row;
+          } else {
+            members.act(at, action, expected);
+            for (std::size_t c = 0; c < action.size(); ++c) {
+              EXPECT_NEAR(found_actions[row * action.size() + c], action[c], 1e-6f) << row;
+            }
+          }
+          for (std::size_t c = 0; c < expected.size(); ++c) {
+            EXPECT_NEAR(found[row * expected.size() + c], expected[c], 1e-6f) << row;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EnsembleBatch, RefusesTheOtherKindOfAction) {
+  Stream stream(device_);
+  Ensemble continuous = ensemble(false, 2), discrete = ensemble(true, 2);
+  EXPECT_THROW(continuous.choose(stream, {nullptr, 0, 2}, {}, {}), Error);
+  EXPECT_THROW(discrete.act(stream, {nullptr, 0, 2}, {}, {}), Error);
 }
 
 TEST(Ensemble, IsSurerWhereThereWereData) {

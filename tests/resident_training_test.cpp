@@ -12,6 +12,7 @@
 #include "engine/population_plan.h"
 #include "engine/rmsprop.h"
 #include "engine/sgd.h"
+#include "engine/snapshot_reader.h"
 #include "engine/training_plan.h"
 #include "kernels/elementwise.h"
 #include "kernels/random.h"
@@ -206,6 +207,55 @@ TEST_P(ResidentTraining, StepsOneAtATimeGiveTheSameBits) {
     EXPECT_NEAR(single.plan->finish_epoch(single.stream), loss, 1e-12);
   }
   EXPECT_EQ(whole.weights(), single.weights());
+}
+
+/// Epochs queued ahead and read from snapshots, beside epochs and evaluations by turns.
+void expect_snapshots_like_turns(DeviceId device, const Wanted& wanted) {
+  Training ahead(device, wanted, Path::resident), turns(device, wanted, Path::resident);
+  const EvaluationPlan evaluation(turns.stream, turns.network, turns.input, turns.output, wanted.loss, turns.data);
+  SnapshotReader reader(ahead.stream, ahead.network, ahead.input, ahead.output, wanted.loss, &ahead.data);
+  constexpr Index epochs = 4;
+  std::vector<float> weights;
+  ahead.plan->queue_epoch(ahead.stream, 0);
+  for (Index epoch = 0; epoch < epochs; ++epoch) {
+    reader.take(ahead.stream, *ahead.plan, epoch);
+    ahead.plan->queue_epoch(ahead.stream, epoch + 1);
+    EXPECT_EQ(turns.plan->run_epoch(turns.stream, epoch), ahead.plan->loss_of(reader.stream(), epoch)) << epoch;
+    EXPECT_EQ(evaluation.run(turns.stream).loss, reader.evaluate().loss) << epoch;
+    if (epoch + 1 == epochs) weights = turns.weights();
+  }
+  EXPECT_NE(ahead.weights(), weights) << "an epoch more";
+  ahead.plan->go_back_to(ahead.stream, epochs - 1);
+  EXPECT_EQ(ahead.weights(), weights);
+  EXPECT_EQ(ahead.optimizer->steps(ahead.stream), turns.optimizer->steps(turns.stream));
+  // The moments are back too, or the next epoch would differ.
+  EXPECT_EQ(ahead.plan->run_epoch(ahead.stream, epochs), turns.plan->run_epoch(turns.stream, epochs));
+  EXPECT_EQ(ahead.weights(), turns.weights());
+}
+
+TEST_P(ResidentTraining, SnapshotsAreReadWhileTheNextEpochTrains) {
+  Adam::Options adam;
+  adam.common.schedule = {kernels::Schedule::cosine, 2, 30, 0.1};
+  Sgd::Options momentum;
+  momentum.constants.momentum = 0.9;
+  for (const std::string& schedule : cuda_schedules()) {
+    const CudaScheduleScope scope(schedule);
+    expect_snapshots_like_turns(device_, {.optimizer = maker<Adam>(adam)});
+    expect_snapshots_like_turns(device_, {.loss = Loss::softmax_cross_entropy, .optimizer = maker<Sgd>(momentum)});
+    if (has_clusters()) expect_snapshots_like_turns(device_, {.hidden = {wide, narrow}});
+  }
+}
+
+TEST_P(ResidentTraining, ASnapshotReaderRefusesFrozenTensors) {
+  Stream stream(device_);
+  Graph graph;
+  MlpOptions options;
+  options.inputs = inputs;
+  options.hidden = {4};
+  options.outputs = outputs;
+  const Value input = graph.input(inputs), output = add_mlp(graph, input, options);
+  const Network network(stream, graph, {"0.weight"});
+  EXPECT_THROW(SnapshotReader(stream, network, input, output, {}, nullptr), Error);
 }
 
 TEST_P(ResidentTraining, IsChosenWhereItPays) {

@@ -123,5 +123,34 @@ TEST(Split, ImpossibleFractionsAreRefused) {
   EXPECT_THAT(refused(0.1, 0.0), HasSubstr("1 rows cannot be divided"));
 }
 
+TEST(Folds, ShareTheEpisodesEvenly) {
+  const Demonstrations d = random_demonstrations({3, 1, 4, 2, 6, 5, 3}, 1, 1);
+  std::vector<std::int32_t> rows;
+  for (std::int32_t row = 3; row < d.rows(); ++row) rows.push_back(row);  // without the first episode
+  for (const Index count : {2, 4, 6}) {
+    const auto folds = folds_of_episodes(d, rows, count, 1);
+    ASSERT_EQ(static_cast<Index>(folds.size()), count);
+    std::vector<int> seen(rows.size(), 0);
+    std::set<Index> episodes;
+    for (const auto& fold : folds) {
+      EXPECT_TRUE(std::is_sorted(fold.begin(), fold.end()));
+      std::vector<std::int32_t> own;
+      for (const std::int32_t position : fold) {
+        ++seen.at(static_cast<std::size_t>(position));
+        own.push_back(rows[static_cast<std::size_t>(position)]);
+      }
+      const std::set<Index> of_fold = episodes_of(d, own);
+      EXPECT_LE(std::abs(static_cast<Index>(of_fold.size()) - 6 / count), 1);
+      for (const Index episode : of_fold) EXPECT_TRUE(episodes.insert(episode).second) << "in two folds";
+    }
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), static_cast<Index>(rows.size()));
+    EXPECT_EQ(folds, folds_of_episodes(d, rows, count, 1));
+  }
+  EXPECT_NE(folds_of_episodes(d, rows, 3, 1), folds_of_episodes(d, rows, 3, 2));
+  EXPECT_THAT(refusal_of([&] { folds_of_episodes(d, rows, 1, 1); }), HasSubstr("1 folds leave nothing to train on"));
+  EXPECT_THAT(refusal_of([&] { folds_of_episodes(d, rows, 7, 1); }),
+              HasSubstr("has 6 episodes, which 7 folds cannot be made of"));
+}
+
 }  // namespace
 }  // namespace mynah

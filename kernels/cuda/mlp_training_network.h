@@ -76,14 +76,20 @@ __device__ __forceinline__ void for_each_parameter(const Trainer& t, const Visit
   }
 }
 
-/// The arrays of parameters behind each other in shared memory, and where they are in device memory.
+/// The arrays of parameters behind each other in shared memory, and where they are in device memory. Every
+/// index is a constant, so that they stay in registers.
 struct StateArrays {
-  float* device[3];
-  int count = 0;
-  __device__ StateArrays(const MlpObjective& objective, const MlpMember& member) {
-    device[count++] = member.parameters;
-    if (!objective.descends || objective.sgd.momentum != 0.0) device[count++] = member.first_moment;
-    if (!objective.descends) device[count++] = member.second_moment;
+  static constexpr int most = 3;
+  float* device[most];
+  int count = 1;
+  /// Of a member, or of its snapshot.
+  template <class Places>
+  __device__ StateArrays(const MlpObjective& objective, const Places& places) {
+    const bool has_first = !objective.descends || objective.sgd.momentum != 0.0;
+    device[0] = places.parameters;
+    device[1] = places.first_moment;
+    device[2] = places.second_moment;
+    if (has_first) count = objective.descends ? 2 : 3;
   }
 };
 
@@ -93,20 +99,31 @@ __device__ inline void load_network(const Trainer& t, const StateArrays& state) 
     t.shared[i] = 0.0f;
   __syncthreads();
   for_each_parameter(t, [&](int place, Index parameter) {
-    for (int a = 0; a < state.count; ++a) t.shared[a * t.plan.parameters + place] = state.device[a][parameter];
+#pragma unroll
+    for (int a = 0; a < StateArrays::most; ++a) {
+      if (a < state.count) t.shared[a * t.plan.parameters + place] = state.device[a][parameter];
+    }
   });
 }
 
 __device__ inline void store_network(const Trainer& t, const StateArrays& state) {
   for_each_parameter(t, [&](int place, Index parameter) {
-    for (int a = 0; a < state.count; ++a) state.device[a][parameter] = t.shared[a * t.plan.parameters + place];
+#pragma unroll
+    for (int a = 0; a < StateArrays::most; ++a) {
+      if (a < state.count) state.device[a][parameter] = t.shared[a * t.plan.parameters + place];
+    }
   });
+}
+
+/// Rows of the member's epoch.
+__device__ __forceinline__ Index rows_of(const MlpMember& member, const MlpSteps& steps) {
+  return member.rows > 0 ? member.rows : steps.rows;
 }
 
 /// The row of the data that an epoch takes at `place`.
 __device__ __forceinline__ Index row_number(const Trainer& t, Index place) {
   if (t.member.order != nullptr) return t.member.order[place];
-  const auto size = static_cast<std::uint32_t>(t.arguments.steps.rows);
+  const auto size = static_cast<std::uint32_t>(rows_of(t.member, t.arguments.steps));
   const auto epoch = static_cast<std::uint64_t>(t.arguments.steps.epoch);
   return permuted_index(t.member.order_key, epoch, size, permutation_half_bits(size),
                         static_cast<std::uint32_t>(place));

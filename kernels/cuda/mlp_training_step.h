@@ -87,16 +87,18 @@ __device__ __forceinline__ void train_network(const MlpTrainingArguments& argume
   const MlpObjective& objective = arguments.objective;
   const Trainer t{arguments, arguments.plan, dynamic_shared<float>(), factors, member, Blocks::rank()};
   const Blocks blocks{t};
-  const StateArrays state(objective, member);
+  StateArrays state(objective, member);
   load_network(t, state);
-  const Index steps_before = *member.steps;
+  const Index steps_before = *member.steps, rows_of_epoch = rows_of(member, steps);
   double loss = 0.0;
+  Index taken = 0;
   blocks.begin();
-  for (Index step = 0; step < steps.count; ++step) {
+  for (; taken < steps.count; ++taken) {
+    const Index first = steps.first_row + taken * steps.batch;
+    if (first >= rows_of_epoch) break;
     // Whoever reads them waits at the barriers in between.
-    if (threadIdx.x == 0) find_factors(factors, objective, member, steps_before + step + 1);
-    const Index first = steps.first_row + step * steps.batch;
-    const Index rows = steps.rows - first < steps.batch ? steps.rows - first : steps.batch;
+    if (threadIdx.x == 0) find_factors(factors, objective, member, steps_before + taken + 1);
+    const Index rows = rows_of_epoch - first < steps.batch ? rows_of_epoch - first : steps.batch;
     for (Index done = 0; done < rows; done += arguments.plan.chunk) {
       const Index rest = rows - done;
       const int count = rest < arguments.plan.chunk ? static_cast<int>(rest) : arguments.plan.chunk;
@@ -106,10 +108,21 @@ __device__ __forceinline__ void train_network(const MlpTrainingArguments& argume
   }
   blocks.end();
   store_network(t, state);
+  // Read where it lies: an index that is not known would put a member's copy into local memory.
+  const MlpSnapshot* snapshot =
+      steps.snapshot < 0 ? nullptr : arguments.members[Blocks::member()].snapshots + steps.snapshot;
+  if (snapshot != nullptr) {
+    state = StateArrays(objective, *snapshot);
+    store_network(t, state);
+  }
   const double total = block_sum<mlp_training_threads>(loss);
   if (threadIdx.x != 0 || Blocks::rank() != 0) return;
-  *member.loss_sum += objective.labels ? total : total / t.plan.targets_length;
-  *member.steps = steps_before + steps.count;
+  const double sum = *member.loss_sum + (objective.labels ? total : total / t.plan.targets_length);
+  *member.loss_sum = sum;
+  *member.steps = steps_before + taken;
+  if (snapshot == nullptr) return;
+  *snapshot->loss_sum = sum;
+  *snapshot->steps = steps_before + taken;
 }
 
 }  // namespace mynah::kernels::cuda

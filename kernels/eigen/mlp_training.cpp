@@ -151,24 +151,44 @@ Index parameter_count(const MlpShape& shape) {
   return end;
 }
 
+/// What a launch leaves, tensor by tensor.
+void leave_snapshot(const MlpShape& shape, const MlpMember& member, const MlpSnapshot& snapshot) {
+  const auto leave = [&](Index begin, Index size) {
+    std::copy_n(member.parameters + begin, size, snapshot.parameters + begin);
+    if (member.first_moment != nullptr) std::copy_n(member.first_moment + begin, size, snapshot.first_moment + begin);
+    if (member.second_moment != nullptr) {
+      std::copy_n(member.second_moment + begin, size, snapshot.second_moment + begin);
+    }
+  };
+  for (int l = 0; l < shape.layer_count; ++l) {
+    const MlpLayer& layer = shape.layers[static_cast<std::size_t>(l)];
+    leave(layer.weight, layer.outputs * shape.inputs_of(l));
+    if (layer.bias >= 0) leave(layer.bias, layer.outputs);
+  }
+  *snapshot.steps = *member.steps;
+  *snapshot.loss_sum = *member.loss_sum;
+}
+
 }  // namespace
 
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
                VectorView<const MlpMember> members, const MlpSteps& steps, const MlpPlacement&) {
   Steps one(stream, shape, objective, data, steps.batch, parameter_count(shape));
   std::vector<std::int32_t> drawn(static_cast<std::size_t>(steps.rows));
-  const Index end = std::min(steps.rows, steps.first_row + steps.count * steps.batch);
   for (Index i = 0; i < members.size; ++i) {
     const MlpMember& member = members.data[i];
-    ConstLabels order{member.order, steps.rows};
+    const Index rows = member.rows > 0 ? member.rows : steps.rows;
+    const Index end = std::min(rows, steps.first_row + steps.count * steps.batch);
+    ConstLabels order{member.order, rows};
     if (member.order == nullptr) {
-      const Labels all{drawn.data(), steps.rows};
+      const Labels all{drawn.data(), rows};
       kernels::permutation(stream, member.order_key, &steps.epoch, all);
       order = all;
     }
     for (Index first = steps.first_row; first < end; first += steps.batch) {
-      one.run(member, order, first, std::min(steps.batch, steps.rows - first));
+      one.run(member, order, first, std::min(steps.batch, rows - first));
     }
+    if (steps.snapshot >= 0) leave_snapshot(shape, member, member.snapshots[steps.snapshot]);
   }
 }
 

@@ -26,7 +26,9 @@ struct TrainingCase {
   bool bias = true;
   double weight_decay = 0.0;  ///< Of the first member, twice that of the second, ...
   bool own_order = true;      ///< Else the permutation of each member's key.
-  Index blocks = 0;           ///< That share a network, where the device can; 0: as they are placed.
+  bool own_rows = false;      ///< The second member has half as many, ...
+  int snapshot = -1;
+  Index blocks = 0;  ///< That share a network, where the device can; 0: as they are placed.
 };
 
 /// Tensors behind each other, with a gap that nobody may touch before and after each.
@@ -91,6 +93,10 @@ void training_case(Parity& run, const TrainingCase& one) {
   const auto count = run.given(counts, 1, one.members, {}, true);
   const auto sum = run.given(sums, 1, one.members, {}, true);
   const auto order = run.given(orders, one.members, one.rows, {2, 0});
+  const auto copies =
+      run.given(std::vector<float>(3 * weights.size(), -7.0f), 3 * one.members, parameters, {2, 0}, true);
+  const auto count_copy = run.given(std::vector<Index>(counts.size(), -7), 1, one.members, {}, true);
+  const auto sum_copy = run.given(std::vector<double>(sums.size(), -7.0), 1, one.members, {}, true);
   run.expect_same([=](const Place& at) {
     std::vector<kernels::MlpMember> members(static_cast<std::size_t>(one.members));
     for (Index i = 0; i < one.members; ++i) {
@@ -104,6 +110,14 @@ void training_case(Parity& run, const TrainingCase& one) {
       member.weight_decay = one.weight_decay * static_cast<double>(i + 1);
       if (one.own_order) member.order = at.matrix(order).row(i).data;
       member.order_key = random_key(static_cast<std::uint64_t>(i), RandomStream::permutation);
+      if (one.own_rows && i > 0) member.rows = one.rows / (i + 1);
+      if (one.snapshot < 0) continue;
+      kernels::MlpSnapshot& snapshot = member.snapshots[one.snapshot];
+      snapshot.parameters = at.matrix(copies).row(3 * i).data;
+      if (has_first) snapshot.first_moment = at.matrix(copies).row(3 * i + 1).data;
+      if (!descends) snapshot.second_moment = at.matrix(copies).row(3 * i + 2).data;
+      snapshot.steps = at.pointer(count_copy) + i;
+      snapshot.loss_sum = at.pointer(sum_copy) + i;
     }
     const Buffer<kernels::MlpMember> on_device(at.stream, std::span<const kernels::MlpMember>(members));
     kernels::MlpData data;
@@ -114,7 +128,8 @@ void training_case(Parity& run, const TrainingCase& one) {
       data.values = at.matrix(values);
     }
     kernels::train_mlp(at.stream, shape, one.objective, data, on_device.view(),
-                       {one.rows, 3, one.first_row, one.batch, one.steps}, placement_for(at.stream, shape, one));
+                       {one.rows, 3, one.first_row, one.batch, one.steps, one.snapshot},
+                       placement_for(at.stream, shape, one));
     at.stream.synchronize();  // before the members go
   });
 }
@@ -189,6 +204,22 @@ std::vector<TrainingCase> training_cases() {
   drawn.members = 3;
   drawn.name = "orders drawn";
   cases.push_back(drawn);
+  for (const bool own_order : {true, false}) {
+    TrainingCase uneven = plain;
+    uneven.own_order = own_order;
+    uneven.own_rows = true;
+    uneven.members = 3;
+    uneven.name = own_order ? "members with fewer rows" : "members with fewer rows, orders drawn";
+    cases.push_back(uneven);
+  }
+  for (const int number : {0, 1}) {
+    TrainingCase copied = plain;
+    copied.snapshot = number;
+    copied.members = 2;
+    copied.objective.descends = number == 1;
+    copied.name = number == 0 ? "snapshot of Adam" : "snapshot of SGD";
+    cases.push_back(copied);
+  }
   TrainingCase classes = plain;
   classes.objective.labels = true;
   classes.name = "softmax cross-entropy";

@@ -101,6 +101,41 @@ TEST_F(Program, APopulationAndItsEnsemble) {
   EXPECT_FALSE(std::filesystem::exists(path("other")));
 }
 
+TEST_F(Program, CrossValidation) {
+  const std::string data = record("pendulum", 7, "demos.npz");
+  const auto with = [&](const std::string& out, const std::string& population, std::vector<std::string> more = {}) {
+    std::vector<std::string> all{"train",    "bc", "--data",   data,  "--task", "pendulum", "--hidden",     "16",
+                                 "--epochs", "2",  "--device", "cpu", "--out",  path(out),  "--population", population};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_program(all);
+  };
+  auto result = with("run", "folds=3 learning-rate=1e-3,1e-6", {"--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.errors, testing::HasSubstr("7 episodes (1400 rows) in 3 folds"));
+  const auto population = result.json().at("population");
+  EXPECT_EQ(population.at("folds"), 3);
+  const auto members = population.at("members");
+  ASSERT_EQ(members.size(), 6U);
+  const auto combinations = population.at("cross_validation");
+  ASSERT_EQ(combinations.size(), 2U);
+  for (std::size_t c = 0; c < 2; ++c) {
+    double mean = 0.0;
+    for (std::size_t fold = 0; fold < 3; ++fold) {
+      EXPECT_EQ(members[3 * c + fold].at("fold"), fold);
+      mean += members[3 * c + fold].at("validation_loss").get<double>() / 3;
+    }
+    EXPECT_NEAR(combinations[c].at("validation_loss_mean").get<double>(), mean, 1e-9 * mean);
+    EXPECT_GT(combinations[c].at("validation_loss_deviation").get<double>(), 0.0);
+  }
+  EXPECT_LT(population.at("best_member"), 3) << "a member of the better learning rate";
+  result = with("text", "folds=2");
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, testing::HasSubstr(" over 2 folds\n"));
+  expect_refused(with("other", "folds=1"), "--population: 'folds=1' is below 2", "such as 5");
+  expect_refused(with("other", "folds=8"), "has 7 episodes, which 8 folds cannot be made of", "give fewer folds");
+  EXPECT_FALSE(std::filesystem::exists(path("other")));
+}
+
 TEST_F(Program, ConfigurationFileAndCommandLine) {
   const std::string data = record("cartpole", 6, "demos.npz");
   write_file(path("bc.toml"), "data = \"" + data + "\"\nhidden = [8]\nepochs = 2\nbatch_size = 100\n");

@@ -45,10 +45,34 @@ nlohmann::ordered_json members_json(const BehaviourCloningOutcome& outcome, cons
       one["best_epoch"] = result.best_epoch;
       one["validation_loss"] = result.validation->loss;
     }
+    if (outcome.folds > 0) one["fold"] = static_cast<Index>(i) % outcome.folds;
     if (!outcome.interrupted) one["policy"] = RunFolder::member_path(run, static_cast<Index>(i)).string();
     members.push_back(std::move(one));
   }
-  return {{"best_member", outcome.best_member}, {"members", std::move(members)}};
+  nlohmann::ordered_json all{{"best_member", outcome.best_member}, {"members", std::move(members)}};
+  if (outcome.folds == 0) return all;
+  auto combinations = nlohmann::ordered_json::array();
+  for (const CrossValidation& one : outcome.cross_validation) {
+    const BehaviourCloningOptions& options = outcome.members[static_cast<std::size_t>(one.first_member)].options;
+    combinations.push_back({{"seed", options.seed},
+                            {"learning_rate", options.learning_rate},
+                            {"weight_decay", options.weight_decay},
+                            {"validation_loss_mean", one.mean},
+                            {"validation_loss_deviation", one.deviation}});
+  }
+  all["folds"] = outcome.folds;
+  all["cross_validation"] = std::move(combinations);
+  return all;
+}
+
+/// A line for each combination of what members differ in besides their folds.
+void print_folds(const BehaviourCloningOutcome& outcome) {
+  for (const CrossValidation& one : outcome.cross_validation) {
+    const BehaviourCloningOptions& options = outcome.members[static_cast<std::size_t>(one.first_member)].options;
+    fmt::print(
+        "seed {}, learning rate {:g}, weight decay {:g}: validation loss {:.6g} (deviation {:.3g}) over {} folds\n",
+        options.seed, options.learning_rate, options.weight_decay, one.mean, one.deviation, outcome.folds);
+  }
 }
 
 /// Mean, deviation and the best of a population.
@@ -91,7 +115,11 @@ void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& ru
   }
   fmt::print("{} epochs, {} steps in {:.2f} s on {}\n", result.epochs, result.steps, outcome.seconds, outcome.device);
   fmt::print("{}\n", outcome.plan);
-  if (!outcome.members.empty()) print_members(outcome);
+  if (outcome.folds > 0) {
+    print_folds(outcome);
+  } else if (!outcome.members.empty()) {
+    print_members(outcome);
+  }
   if (result.stopped_early) fmt::print("stopped early: no better validation loss since epoch {}\n", result.best_epoch);
   if (result.validation) {
     fmt::print("validation loss {:.6g} (best of epoch {})", result.validation->loss, result.best_epoch);
