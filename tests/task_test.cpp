@@ -234,6 +234,21 @@ TEST_P(Rollout, FinishedRowsAreFrozen) {
   for (std::size_t m = 0; m < totals.size(); ++m) EXPECT_EQ(totals[m], steps[m]);
 }
 
+TEST(RolloutThreads, TwoThreadsGiveTheBitsOfOne) {
+  Stream one(DeviceId{}), two(DeviceId{});
+  two.use_threads(2);
+  const RolloutOptions options = options_of(600, 4, 600);  // enough rows to be shared
+  for (const std::string& name : task_names()) {
+    SCOPED_TRACE(name);
+    TaskOptions rules;
+    rules.max_steps = 60;
+    const auto task = make_task(name, rules);
+    std::unique_ptr<Actor> actor = task->expert();
+    if (!actor) actor = make_random_policy(*task, 1);
+    EXPECT_EQ(run_episodes(one, *task, *actor, options).returns, run_episodes(two, *task, *actor, options).returns);
+  }
+}
+
 /// Gives NaN, as a network with broken weights does.
 class BrokenActor : public Actor {
  public:
