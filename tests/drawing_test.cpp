@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -10,6 +11,7 @@
 #include "algorithms/experts.h"
 #include "engine/file_bytes.h"
 #include "kernels/error.h"
+#include "tests/every_device.h"
 #include "tests/temporary_folder.h"
 
 namespace mynah {
@@ -33,6 +35,9 @@ class GifReader {
   bool repeats = false;
 
  private:
+  static std::size_t size_of(int columns, int rows) {
+    return static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows);
+  }
   int byte() { return static_cast<unsigned char>(bytes_.at(at_++)); }
   int number() {
     const int low = byte();
@@ -58,7 +63,7 @@ class GifReader {
       color.green = static_cast<std::uint8_t>(byte());
       color.blue = static_cast<std::uint8_t>(byte());
     }
-    shown_.resize(static_cast<std::size_t>(width * height));
+    shown_.resize(size_of(width, height));
     int hundredths = 0;
     for (int kind = byte(); kind != 0x3B; kind = byte()) {
       if (kind == 0x2C) {
@@ -82,11 +87,13 @@ class GifReader {
     ASSERT_EQ(byte(), 0);
     const int bits = byte();
     const std::vector<int> indices = decode(blocks(), bits);
-    ASSERT_EQ(indices.size(), static_cast<std::size_t>(frame.width * frame.height));
-    for (int i = 0; i < frame.width * frame.height; ++i) {
-      const int row = frame.top + i / frame.width, column = frame.left + i % frame.width;
-      shown_.at(static_cast<std::size_t>(row * width + column)) =
-          palette_.at(static_cast<std::size_t>(indices[static_cast<std::size_t>(i)]));
+    ASSERT_EQ(indices.size(), size_of(frame.width, frame.height));
+    std::size_t next = 0;
+    for (int row = frame.top; row < frame.top + frame.height; ++row) {
+      for (int column = frame.left; column < frame.left + frame.width; ++column, ++next) {
+        shown_.at(size_of(width, row) + static_cast<std::size_t>(column)) =
+            palette_.at(static_cast<std::size_t>(indices[next]));
+      }
     }
     frame.shown = shown_;
     frames.push_back(frame);
@@ -234,7 +241,7 @@ TEST(Drawing, GifHoldsEveryPixel) {
     }
     if (picture == 3) {
       pixels = pictures[2];
-      for (int column = 10; column < 20; ++column) pixels[static_cast<std::size_t>(5 * width + column)] = {0, 0, 7};
+      for (int column = 10; column < 20; ++column) pixels[5 * width + static_cast<std::size_t>(column)] = {0, 0, 7};
     }
     writer.add(pixels, 3 + picture);
   }
@@ -262,6 +269,7 @@ TEST(Drawing, GifDataEndsRightAtEveryLength) {
     if (!near_a_change) continue;
     GifWriter writer(static_cast<int>(indices.size()), 1);
     std::vector<Color> pixels;
+    pixels.reserve(indices.size());
     for (const std::uint8_t index : indices) pixels.push_back({index, 0, 0});
     writer.add(pixels, 1);
     const GifReader gif(writer.bytes());
@@ -273,6 +281,7 @@ TEST(Drawing, GifDataEndsRightAtEveryLength) {
 TEST(Drawing, GifWithTooManyColorsTakesTheNearest) {
   GifWriter writer(300, 1);
   std::vector<Color> pixels;
+  pixels.reserve(300);
   for (int i = 0; i < 256; ++i) pixels.push_back({static_cast<std::uint8_t>(i), 0, 0});
   for (int i = 0; i < 44; ++i) pixels.push_back({static_cast<std::uint8_t>(i), 1, 0});
   writer.add(pixels, 1);
@@ -329,6 +338,21 @@ TEST_F(FilmOfTask, SvgShowsItsFramesInTurn) {
   EXPECT_THAT(svg, testing::HasSubstr("values=\"visible;hidden\" keyTimes=\"0;0.00238095\""));
   film("b.svg", {.episodes = 2, .seed = 3});
   EXPECT_EQ(bytes("b.svg"), svg);
+}
+
+class FilmOnDevice : public tests::EveryDevice {};
+MYNAH_ON_EVERY_DEVICE(FilmOnDevice);
+
+TEST_P(FilmOnDevice, IsThatOfTheEpisode) {
+  const TemporaryFolder folder;
+  const auto task = make_task("cartpole");
+  const auto expert = make_expert(*task);
+  Stream stream(device_), host{DeviceId{}};
+  film_episodes(stream, *task, *expert, folder / "a.svg", {.seed = 5});
+  film_episodes(host, *task, *expert, folder / "b.svg", {.seed = 5});
+  const std::string svg = read_file_bytes(folder / "a.svg");
+  EXPECT_EQ(svg, read_file_bytes(folder / "b.svg"));
+  EXPECT_EQ(tags_of(svg).at("g"), 501);
 }
 
 TEST_F(FilmOfTask, GifShowsTheSameEpisodeAsTheStates) {

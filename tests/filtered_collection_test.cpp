@@ -2,12 +2,14 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "algorithms/experts.h"
 #include "algorithms/sampled_policy_actor.h"
 #include "kernels/error.h"
+#include "tests/every_device.h"
 
 namespace mynah {
 namespace {
@@ -66,18 +68,21 @@ TEST(SampledPolicyActor, DrawsClassesByTheirProbabilities) {
   EXPECT_EQ(draw_class(huge, 1.0 - 1e-12), 0);
 }
 
-Policy policy_of(bool discrete, Index observations, Index outputs) {
+Policy policy_of(DeviceId device, bool discrete, Index observations, Index outputs) {
   PolicyDescription description;
   description.mlp.inputs = observations;
   description.mlp.outputs = outputs;
   description.mlp.hidden = {16};
   description.discrete = discrete;
-  return Policy(DeviceId{}, description, 3);
+  return Policy(device, description, 3);
 }
 
-TEST(SampledPolicyActor, EpisodesDoNotDependOnEachOther) {
+class SampledOnDevice : public tests::EveryDevice {};
+MYNAH_ON_EVERY_DEVICE(SampledOnDevice);
+
+TEST_P(SampledOnDevice, EpisodesDoNotDependOnEachOther) {
   const auto task = make_task("cartpole");
-  Policy policy = policy_of(true, 4, 2);
+  Policy policy = policy_of(device_, true, 4, 2);
   SampledPolicyActor actor(policy, *task, 9);
   CollectOptions options;
   options.episodes = 12;
@@ -96,7 +101,7 @@ TEST(SampledPolicyActor, EpisodesDoNotDependOnEachOther) {
 
 TEST(SampledPolicyActor, NeedsADistribution) {
   const auto task = make_task("pendulum");
-  Policy policy = policy_of(false, 3, 1);
+  Policy policy = policy_of(DeviceId{}, false, 3, 1);
   try {
     const SampledPolicyActor actor(policy, *task, 1);
     ADD_FAILURE() << "continuous actions have no distribution";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 
@@ -23,7 +24,7 @@ struct View {
 
   double pixels_per_unit() const { return width / (right - left); }
   /// Of pixels; even, as videos need it.
-  int height() const { return 2 * static_cast<int>((top - bottom) * pixels_per_unit() / 2.0 + 0.5); }
+  int height() const { return 2 * static_cast<int>(std::lround((top - bottom) * pixels_per_unit() / 2.0)); }
 };
 
 /// Where a picture is drawn, in the world's coordinates and lengths; what comes later lies above. Values must be

@@ -107,7 +107,8 @@ void GifWriter::add(const std::vector<Color>& pixels, int hundredths) {
   int left = width_, top = height_, right = -1, bottom = -1;
   for (int row = 0; row < height_; ++row) {
     for (int column = 0; column < width_; ++column) {
-      const auto at = static_cast<std::size_t>(row * width_ + column);
+      const std::size_t at =
+          static_cast<std::size_t>(row) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(column);
       if (!shown_.empty() && shown_[at] == frame[at]) continue;
       left = std::min(left, column), right = std::max(right, column);
       top = std::min(top, row), bottom = std::max(bottom, row);

@@ -43,7 +43,7 @@ RasterCanvas::RasterCanvas(const View& view, Color background)
 
 void RasterCanvas::blend(int column, int row, double coverage, Color color) {
   const double share = std::round(std::clamp(coverage, 0.0, 1.0) * shades) / shades;
-  Color& pixel = pixels_[static_cast<std::size_t>(row * width() + column)];
+  Color& pixel = pixels_[index_of(column, row)];
   const auto mixed = [&](std::uint8_t below, std::uint8_t above) {
     return static_cast<std::uint8_t>(std::lround((1.0 - share) * below + share * above));
   };

@@ -19,12 +19,15 @@ class RasterCanvas : public Canvas {
   int height() const { return view().height(); }
   /// Row by row from the top, [height * width].
   const std::vector<Color>& pixels_drawn() const { return pixels_; }
-  Color at(int column, int row) const { return pixels_[static_cast<std::size_t>(row * width() + column)]; }
+  Color at(int column, int row) const { return pixels_[index_of(column, row)]; }
 
  private:
   /// Colours pixels around the box of two points, each as far as distance(center of the pixel) is below 0.
   template <class Distance>
   void fill(Point low, Point high, Color color, const Distance& distance);
+  std::size_t index_of(int column, int row) const {
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(width()) + static_cast<std::size_t>(column);
+  }
   void blend(int column, int row, double coverage, Color color);
 
   std::vector<Color> pixels_;
