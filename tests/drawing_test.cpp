@@ -381,6 +381,15 @@ TEST_F(FilmOfTask, GifShowsTheSameEpisodeAsTheStates) {
   EXPECT_FALSE(gif.frames.back().shown == canvas.pixels_drawn());
 }
 
+TEST_F(FilmOfTask, ClassicTasksHavePictures) {
+  for (const char* name : {"CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"}) {
+    film("a.svg", {}, name);
+    const auto tags = tags_of(bytes("a.svg"));
+    EXPECT_GT(tags.at("g"), 50) << name;
+    EXPECT_EQ(tags.at("g"), tags.at("animate")) << name;
+  }
+}
+
 TEST_F(FilmOfTask, RefusesWhatItCannotDo) {
   const auto refused = [&](const std::string& name, const FilmOptions& options) -> std::string {
     try {
