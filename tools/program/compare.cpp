@@ -109,7 +109,8 @@ std::string task_of(const std::vector<ComparedRun>& runs, const Request& request
   return task;
 }
 
-/// Seed s of a run takes episodes s N ... s N + N - 1, so that seeds do not share their start states; runs do.
+/// Seed s of a run takes episodes s N ... s N + N - 1, so that seeds do not share their start states. Runs do, which
+/// makes intervals of improvement rather too long than too short.
 void run_seeds(ComparedRun& run, const TaskRequest& task, const Request& request) {
   RolloutOptions options = request.rollout;
   for (const std::string& policy : run.seeds) {
