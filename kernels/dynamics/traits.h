@@ -12,14 +12,15 @@ namespace mynah::dynamics {
 /// without parameters have no members; others carry them (a wall's position, a table in device memory).
 ///
 ///   static constexpr Index state_size, observation_size;
-///   using Action = float;                        // continuous: action_size columns, bounds action_low and action_high
-///   using Action = std::int32_t;                 // discrete: one of 0 ... action_count - 1
-///   static constexpr std::int32_t max_steps;     // the limit that the task has by default
+///   using Action = float;                     // continuous: action_size columns, bounds action_low and action_high
+///   using Action = std::int32_t;              // discrete: one of 0 ... action_count - 1
+///   static constexpr std::int32_t max_steps;  // the limit that the task has by default
+///
 ///   void reset(RandomWords& words, double* state) const;
 ///   StepOutcome step(double* state, const Action* action) const;
-///   StepOutcome step(double* state, const Action* action, RandomWords& words) const;     // instead, if steps are
-///   random void observe(const double* state, float* observation) const; void expert(const float* observation, Action*
-///   action) const;                         // if there is a built-in one
+///   StepOutcome step(double* state, const Action* action, RandomWords& words) const;  // in its place: random steps
+///   void observe(const double* state, float* observation) const;
+///   void expert(const float* observation, Action* action) const;  // if there is a built-in one
 ///
 /// All are MYNAH_HOST_DEVICE. What a task shows to people (name, names of columns, returns of reference) stands there
 /// too: algorithms/tasks/dynamics_task.h.
