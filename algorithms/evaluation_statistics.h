@@ -37,18 +37,15 @@ struct Scores {
 /// How an interval comes from resamples b with estimates θ_b.
 enum class IntervalMethod {
   /// The one below that covers the truth most nearly 95 times in 100 for the statistic at hand, also for 5 to 10 seeds
-  /// of
-  /// 20 episodes (tests/evaluation_statistics_test.cpp). It always contains θ, and a probability stays within 0 and 1.
+  /// of 20 episodes (tests/evaluation_statistics_test.cpp). It always contains θ, and a probability stays in [0, 1].
   ///
   ///   mean, optimality gap, probability of improvement: bootstrap-t (Efron and Tibshirani, "An introduction to the
   ///   bootstrap", 1993, section 12.5): quantiles t of (θ_b - θ) / σ_b give [θ - t_97.5 σ, θ - t_2.5 σ]. An end whose
   ///   quantile is not finite, as happens when returns hardly differ, is that of `percentile`.
   ///
   ///   interquartile mean: θ ± t_ν sqrt(K / ν) deviation of θ_b, with Student's 97.5 % quantile t_ν for ν = K - S
-  ///   degrees
-  ///   of freedom, K samples in S strata (sections 12.2 to 12.4). Its own standard error is too unsteady for
-  ///   bootstrap-t
-  ///   where returns come in clumps, as Pendulum's do.
+  ///   degrees of freedom, K samples in S strata (sections 12.2 to 12.4). Its own standard error is too unsteady for
+  ///   bootstrap-t where returns come in clumps, as Pendulum's do.
   recommended,
   /// Quantiles of θ_b, as rliable has it: too short for few samples (of 5 seeds about 85 % instead of 95 %).
   percentile,
