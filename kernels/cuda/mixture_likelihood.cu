@@ -9,7 +9,8 @@ namespace {
 
 // A policy has a few actions, a few components and a batch of some hundred rows: latency is what limits these, of the
 // launch and of the exponentials. Hence one launch, and a lane for each component, so that sums over components stay in
-// registers. Exponentials are taken anew where they are needed a second time: a row's do not fit in registers.
+// registers. Exponentials are taken anew where they are needed a second time: a row's do not fit in registers. Three
+// blocks a multiprocessor are enough for that, and leave each thread the registers that double precision takes.
 
 using Terms = MixtureTerms<float>;
 
@@ -28,7 +29,7 @@ __device__ __forceinline__ Softmax softmax(double value) {
 constexpr double nothing = -HUGE_VAL;
 
 template <int group>
-__global__ void __launch_bounds__(sum_threads) loss_kernel(Terms terms, Matrix gradient, SumTarget loss) {
+__global__ void __launch_bounds__(sum_threads, 3) mixture_loss_kernel(Terms terms, Matrix gradient, SumTarget loss) {
   double sum = 0.0;
   for_each_row<group>(terms.prediction.rows, [&](Index row, int lane, bool valid) {
     const bool mine = valid && lane < terms.components();
@@ -43,7 +44,7 @@ __global__ void __launch_bounds__(sum_threads) loss_kernel(Terms terms, Matrix g
 }
 
 template <int group>
-__global__ void __launch_bounds__(sum_threads) tangent_kernel(Terms terms, ConstMatrix tangent, Matrix out) {
+__global__ void __launch_bounds__(sum_threads, 3) mixture_tangent_kernel(Terms terms, ConstMatrix tangent, Matrix out) {
   for_each_row<group>(terms.prediction.rows, [&](Index row, int lane, bool valid) {
     const bool mine = valid && lane < terms.components();
     const double weight = softmax<group>(mine ? terms.logit(row, lane) : nothing).own;
@@ -79,8 +80,8 @@ void mixture_likelihood_loss(Stream& stream, ConstMatrix prediction, ConstMatrix
     const Index blocks = row_blocks(prediction.rows, group());
     SumTarget sum{loss_sum.empty() ? nullptr : loss_sum.data, 1.0, true, nullptr};
     prepare_sum(stream, sum, blocks);
-    launch(stream, name, row_shape(blocks), loss_kernel<group()>, terms_of(prediction, target, options, weights),
-           gradient, sum);
+    launch(stream, name, row_shape(blocks), mixture_loss_kernel<group()>,
+           terms_of(prediction, target, options, weights), gradient, sum);
     add_partial_sums(stream, name, sum, blocks);
   });
 }
@@ -90,7 +91,7 @@ void mixture_likelihood_loss_tangent(Stream& stream, ConstMatrix prediction, Con
                                      MixtureOptions<float> options, ConstVector weights) {
   with_group(options.components, [&](auto group) {
     launch(stream, "mixture_likelihood_loss_tangent", row_shape(row_blocks(prediction.rows, group())),
-           tangent_kernel<group()>, terms_of(prediction, target, options, weights), prediction_tangent,
+           mixture_tangent_kernel<group()>, terms_of(prediction, target, options, weights), prediction_tangent,
            gradient_tangent);
   });
 }
