@@ -4,10 +4,12 @@
 #include <cmath>
 
 #include "algorithms/policy_metadata.h"
+#include "engine/layers/parameter_columns.h"
 #include "engine/layers/standardization.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/memory.h"
+#include "kernels/policy_action_rows.h"
 #include "kernels/random.h"
 
 namespace mynah {
@@ -15,6 +17,8 @@ namespace {
 
 constexpr const char* observation_normalization = "observation_normalization";
 constexpr const char* action_normalization = "action_normalization";
+constexpr const char* log_deviation_name = "log_deviation";
+constexpr const char* log_scale_name = "log_scale";
 constexpr Index self_test_rows = 4;
 
 /// On the CPU a plan for a few rows takes so many through the layers together, and is used for up to so many: behind
@@ -37,17 +41,30 @@ Policy::Policy(DeviceId device, PolicyDescription description, std::uint64_t see
   if (description_.normalize_observations) {
     value = graph.add(observation_normalization, std::make_shared<Standardization>(Direction::standardize), value);
   }
-  head_ = output_ = add_mlp(graph, value, description_.mlp);
+  MlpOptions mlp = description_.mlp;
+  mlp.outputs = decisive_size();
+  head_ = decisive_ = add_mlp(graph, value, mlp);
   if (description_.normalize_actions) {
-    output_ = graph.add(action_normalization, std::make_shared<Standardization>(Direction::unstandardize), head_);
+    decisive_ = graph.add(action_normalization, std::make_shared<Standardization>(Direction::unstandardize), head_);
+  }
+  output_ = decisive_;
+  if (parameter_size() != decisive_size()) {
+    // Deviations that do not depend on the observation stand behind the rest, in their own units in both places.
+    const auto columns = std::make_shared<ParameterColumns>(parameter_size() - decisive_size());
+    head_ = output_ = graph.add(log_deviation_name, columns, head_);
+    if (description_.normalize_actions) output_ = graph.share("log_deviation of actions", head_, {decisive_});
   }
   network_ = std::make_unique<Network>(stream_, std::move(graph));
   network_->parameters.initialize(stream_, seed);
-  single_output_.resize(static_cast<std::size_t>(output_size()));
+  if (description_.head.is_distribution()) {
+    log_scale_ = Buffer<float>(stream_.device(), output_size());
+    log_scale_.upload(stream_, std::vector<float>(static_cast<std::size_t>(output_size()), 0.0f));
+  }
+  single_output_.resize(static_cast<std::size_t>(decisive_size()));
   std::string reason;
-  mlp_ = MlpNetwork::find(*network_, input_, output_, &reason);
+  mlp_ = MlpNetwork::find(*network_, input_, decisive_, &reason);
   if (mlp_ && kernels::infers_mlp(stream_, mlp_->shape) == kernels::MlpInference::none) mlp_.reset();
-  plan_ = InferencePlan::find(*network_, input_, output_, rows_at_a_time, &reason);
+  plan_ = InferencePlan::find(*network_, input_, decisive_, rows_at_a_time, &reason);
 }
 
 void Policy::set_observation_normalization(std::span<const float> mean, std::span<const float> deviation) {
@@ -56,17 +73,33 @@ void Policy::set_observation_normalization(std::span<const float> mean, std::spa
 }
 
 void Policy::set_action_normalization(std::span<const float> mean, std::span<const float> deviation) {
-  network_->parameters.set(stream_, std::string(action_normalization) + ".mean", mean);
-  network_->parameters.set(stream_, std::string(action_normalization) + ".deviation", deviation);
+  const PolicyHead& head = description_.head;
+  const std::vector<float> means(mean.begin(), mean.end()), deviations(deviation.begin(), deviation.end());
+  network_->parameters.set(stream_, std::string(action_normalization) + ".mean", head.for_network_columns(means, 0.0f));
+  network_->parameters.set(stream_, std::string(action_normalization) + ".deviation",
+                           head.for_network_columns(deviations, 1.0f));
+}
+
+void Policy::set_action_deviation(std::span<const float> deviation) {
+  std::vector<float> logarithms(deviation.begin(), deviation.end());
+  for (float& value : logarithms) value = std::log(value);
+  log_scale_.upload(stream_, logarithms);
+}
+
+kernels::MixtureOptions<float> Policy::mixture() const {
+  kernels::MixtureOptions<float> options;
+  options.components = description_.head.components();
+  options.log_scale = log_scale_.view();
+  return options;
 }
 
 void Policy::prepare_single() {
   if (plan_ || single_ != nullptr || single_input_.size() > 0) return;
   if (mlp_) {
     single_input_ = Buffer<float>(stream_.device(), observation_size());
-    single_results_ = Buffer<float>(stream_.device(), output_size());
+    single_results_ = Buffer<float>(stream_.device(), decisive_size());
   } else {
-    single_ = std::make_unique<Execution>(*network_, std::vector<Value>{output_}, Execution::Options{1});
+    single_ = std::make_unique<Execution>(*network_, std::vector<Value>{decisive_}, Execution::Options{1});
   }
 }
 
@@ -84,11 +117,11 @@ void Policy::check_sizes(std::span<const float> observation, std::size_t results
 void Policy::run_single(std::span<const float> observation) {
   prepare_single();
   if (plan_) {
-    plan_->run_current({observation.data(), 1, observation_size()}, {single_output_.data(), 1, output_size()});
+    plan_->run_current({observation.data(), 1, observation_size()}, {single_output_.data(), 1, decisive_size()});
     return;
   }
   const Matrix input = mlp_ ? Matrix{single_input_.data(), 1, observation_size()} : single_->value(input_);
-  const Matrix output = mlp_ ? Matrix{single_results_.data(), 1, output_size()} : single_->value(output_);
+  const Matrix output = mlp_ ? Matrix{single_results_.data(), 1, decisive_size()} : single_->value(decisive_);
   kernels::copy_to_device(stream_, input.data, observation.data(), observation.size_bytes());
   if (mlp_) {
     kernels::infer_mlp(stream_, mlp_->shape, mlp_->parameters, mlp_->ends, input, output);
@@ -106,24 +139,57 @@ void Policy::outputs(ConstMatrix observations, Matrix results) {
                       "this policy takes " + std::to_string(observation_size()) + " columns and gives " +
                           std::to_string(output_size()));
   }
-  if (plan_ && observations.rows <= most_plan_rows) return plan_->run_current(observations, results);
-  if (mlp_) {
+  if (!description_.head.is_distribution()) return run_batch(observations, decisive_, results);
+  const Index size = observations.rows * decisive_size();
+  if (batch_results_.size() < size) batch_results_ = Buffer<float>(stream_.device(), size);
+  const Matrix decisive(batch_results_.data(), observations.rows, decisive_size());
+  run_batch(observations, decisive_, decisive);
+  kernels::mixture_mode(stream_, decisive, description_.head.components(), results);
+}
+
+void Policy::parameters(ConstMatrix observations, Matrix parameters) {
+  if (observations.columns != observation_size() || parameters.columns != parameter_size() ||
+      parameters.rows != observations.rows) {
+    throw input_error("Policy::parameters",
+                      "got observations " + text_of(observations) + " and parameters " + text_of(parameters),
+                      "this policy takes " + std::to_string(observation_size()) + " columns and gives " +
+                          std::to_string(parameter_size()));
+  }
+  run_batch(observations, output_, parameters);
+}
+
+/// value: decisive_ or output_, which are mostly one.
+void Policy::run_batch(ConstMatrix observations, Value value, Matrix results) {
+  if (value == decisive_ && plan_ && observations.rows <= most_plan_rows) {
+    return plan_->run_current(observations, results);
+  }
+  if (value == decisive_ && mlp_) {
     kernels::infer_mlp(stream_, mlp_->shape, mlp_->parameters, mlp_->ends, observations, results);
     return;
   }
   if (observations.rows == 0) return;
   if (batch_ == nullptr || batch_->rows() != observations.rows) {
-    batch_ = std::make_unique<Execution>(*network_, std::vector<Value>{output_}, Execution::Options{observations.rows});
+    std::vector<Value> values{decisive_};
+    if (output_ != decisive_) values.push_back(output_);
+    batch_ = std::make_unique<Execution>(*network_, std::move(values), Execution::Options{observations.rows});
   }
   kernels::copy(stream_, observations, batch_->value(input_));
   batch_->forward(stream_);
-  kernels::copy(stream_, batch_->value(output_), results);
+  kernels::copy(stream_, batch_->value(value), results);
+}
+
+void Policy::decide(std::span<const float> decisive, std::span<float> result) const {
+  const float* from = decisive.data();
+  if (description_.head.is_distribution()) {
+    from = kernels::mode_of(from, description_.head.components(), output_size());
+  }
+  std::copy_n(from, result.size(), result.data());
 }
 
 void Policy::outputs(std::span<const float> observation, std::span<float> result) {
   check_sizes(observation, result.size(), "outputs");
   run_single(observation);
-  std::copy_n(single_output_.data(), result.size(), result.data());
+  decide(single_output_, result);
 }
 
 void Policy::check_act(std::span<const float> observation, std::span<const float> action) const {
@@ -146,7 +212,7 @@ void Policy::clip(std::span<float> action) const {
 void Policy::act(std::span<const float> observation, std::span<float> action) {
   check_act(observation, action);
   run_single(observation);
-  std::copy_n(single_output_.data(), action.size(), action.data());
+  decide(single_output_, action);
   clip(action);
 }
 
@@ -154,6 +220,19 @@ Index Policy::choose(std::span<const float> observation) {
   check_choose(observation);
   run_single(observation);
   return std::max_element(single_output_.begin(), single_output_.end()) - single_output_.begin();
+}
+
+/// What the network gives for observations [self_test_rows, observation_size], one by one: not the actions, which may
+/// be another component's where two are nearly as likely.
+std::vector<float> Policy::decisive_of(std::span<const float> observations) {
+  const auto size = static_cast<std::size_t>(observation_size());
+  std::vector<float> results;
+  results.reserve(static_cast<std::size_t>(self_test_rows * decisive_size()));
+  for (std::size_t row = 0; row < static_cast<std::size_t>(self_test_rows); ++row) {
+    run_single(observations.subspan(row * size, size));
+    results.insert(results.end(), single_output_.begin(), single_output_.end());
+  }
+  return results;
 }
 
 SafetensorsFile Policy::to_file() {
@@ -172,16 +251,11 @@ SafetensorsFile Policy::to_file() {
       observations[i] = observations[i] * deviation[i % mean.size()] + mean[i % mean.size()];
     }
   }
-  std::vector<float> results(static_cast<std::size_t>(self_test_rows * output_size()));
-  for (Index row = 0; row < self_test_rows; ++row) {
-    outputs(
-        std::span(observations)
-            .subspan(static_cast<std::size_t>(row * observation_size()), static_cast<std::size_t>(observation_size())),
-        std::span(results).subspan(static_cast<std::size_t>(row * output_size()),
-                                   static_cast<std::size_t>(output_size())));
+  if (description_.head.is_distribution()) {
+    file.add_floats(log_scale_name, {output_size()}, log_scale());
   }
   file.add_floats("self_test.observations", {self_test_rows, observation_size()}, observations);
-  file.add_floats("self_test.outputs", {self_test_rows, output_size()}, results);
+  file.add_floats("self_test.outputs", {self_test_rows, decisive_size()}, decisive_of(observations));
   return file;
 }
 
@@ -196,29 +270,26 @@ Policy Policy::load(const std::filesystem::path& path, DeviceId device) {
 Policy Policy::from_file(const SafetensorsFile& file, DeviceId device) {
   Policy policy(device, read_policy_metadata(file), 0);
   policy.network_->parameters.load(policy.stream_, file);
-  const Index observation_size = policy.observation_size();
-  const Index output_size = policy.output_size();
-  (void)file.at("self_test.observations", {self_test_rows, observation_size});
-  (void)file.at("self_test.outputs", {self_test_rows, output_size});
+  if (policy.description_.head.is_distribution()) {
+    (void)file.at(log_scale_name, {policy.output_size()});
+    policy.log_scale_.upload(policy.stream_, file.floats(log_scale_name));
+  }
+  const Index outputs = policy.decisive_size();
+  (void)file.at("self_test.observations", {self_test_rows, policy.observation_size()});
+  (void)file.at("self_test.outputs", {self_test_rows, outputs});
   const auto observations = file.floats("self_test.observations");
   const auto expected = file.floats("self_test.outputs");
   float scale = 1.0f;
   for (const float value : expected) scale = std::max(scale, std::fabs(value));
-  std::vector<float> result(static_cast<std::size_t>(output_size));
-  for (Index row = 0; row < self_test_rows; ++row) {
-    policy.outputs(
-        std::span(observations)
-            .subspan(static_cast<std::size_t>(row * observation_size), static_cast<std::size_t>(observation_size)),
-        result);
-    for (Index c = 0; c < output_size; ++c) {
-      const float difference =
-          std::fabs(result[static_cast<std::size_t>(c)] - expected[static_cast<std::size_t>(row * output_size + c)]);
-      if (!(difference <= 1e-4f * scale)) {
-        throw input_error(file.origin,
-                          "self-test failed: output[" + std::to_string(row) + ", " + std::to_string(c) +
-                              "] is off by " + std::to_string(difference),
-                          "the file was changed after it was written; take it from the training run again");
-      }
+  const auto results = policy.decisive_of(observations);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const float difference = std::fabs(results[i] - expected[i]);
+    if (!(difference <= 1e-4f * scale)) {
+      const auto columns = static_cast<std::size_t>(outputs);
+      throw input_error(file.origin,
+                        "self-test failed: output[" + std::to_string(i / columns) + ", " + std::to_string(i % columns) +
+                            "] is off by " + std::to_string(difference),
+                        "the file was changed after it was written; take it from the training run again");
     }
   }
   return policy;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "algorithms/policy_head.h"
 #include "engine/execution.h"
 #include "engine/inference_plan.h"
 #include "engine/mlp.h"
@@ -18,6 +19,7 @@ namespace mynah {
 struct PolicyDescription {
   MlpOptions mlp;  ///< inputs: observation columns; outputs: action columns, or one score a class.
   bool discrete = false;
+  PolicyHead head;                     ///< Of continuous actions.
   bool normalize_observations = true;  ///< The network begins with (observation - mean) / deviation.
   bool normalize_actions = false;      ///< The network ends with action deviation + mean; continuous actions only.
   std::string task;                    ///< The task it was trained for; may be empty.
@@ -29,8 +31,10 @@ struct PolicyDescription {
 
 /// A policy: maps an observation to an action. Everything it needs is in one safetensors file: weights under
 /// torch.nn.Sequential names ("0.weight", ...), normalisation ("observation_normalization.mean", ...), bounds and names
-/// (metadata "mynah.policy", JSON), and a self-test (observations with the outputs they must give) that is run when the
+/// (metadata "mynah.policy", JSON), and a self-test (observations with what the network must give) that is run when the
 /// file is loaded.
+///
+/// With a head that is a distribution the policy takes the likeliest action; others can be drawn (PolicyActor).
 ///
 /// Owns its network and a stream. Used by one thread at a time.
 class Policy {
@@ -59,24 +63,40 @@ class Policy {
   void act(std::span<const float> observation, std::span<float> action);
   /// The action of a discrete policy: the class with the highest score.
   Index choose(std::span<const float> observation);
-  /// What the network gives, before clipping or choosing: actions, or one score a class.
+  /// Before clipping or choosing: actions, of a distribution the likeliest, or one score a class.
   void outputs(std::span<const float> observation, std::span<float> result);
   /// The same for many observations, rows of memory of the policy's device, queued in its stream: on CUDA the whole
   /// network is one launch where its values fit on chip; on the CPU up to 64 rows are as act() is. observations [rows,
   /// observation_size], results [rows, output_size]. Errors: input_error for other sizes.
   void outputs(ConstMatrix observations, Matrix results);
 
+  /// Columns of what the network says: parameters of the actions' distribution, else output_size().
+  Index parameter_size() const { return description_.head.columns(output_size()); }
+  /// That for many observations, as outputs() is; of actions in their own units. parameters [rows, parameter_size].
+  /// Errors: input_error for other sizes.
+  void parameters(ConstMatrix observations, Matrix parameters);
+  /// How kernels/mixture_likelihood.h takes parameters(); of a head that is a distribution. It looks at the policy.
+  kernels::MixtureOptions<float> mixture() const;
+  /// What mixture().log_scale looks at, on the host.
+  std::vector<float> log_scale() { return log_scale_.download(stream_); }
+  /// By what the actions of the demonstrations deviate, a column each: the unit of the head's deviations.
+  void set_action_deviation(std::span<const float> deviation);
+
   /// What act() and choose() begin and end with, for others that compute the outputs. Errors: as theirs.
   void check_act(std::span<const float> observation, std::span<const float> action) const;
   void check_choose(std::span<const float> observation) const;
   void clip(std::span<float> action) const;
+  /// The value of the network that they need, and the action or the scores that follow from it.
+  Value decisive() const { return decisive_; }
+  Index decisive_size() const { return description_.head.network_columns(output_size()); }
+  void decide(std::span<const float> decisive, std::span<float> result) const;
 
   /// For those who train or run it in batches.
   Stream& stream() { return stream_; }
   Network& network() { return *network_; }
   Value input() const { return input_; }
   Value head() const { return head_; }      ///< Output of the last linear layer: what the loss is taken of.
-  Value output() const { return output_; }  ///< The action, or the scores.
+  Value output() const { return output_; }  ///< The action, its distribution, or the scores.
 
   void set_observation_normalization(std::span<const float> mean, std::span<const float> deviation);
   void set_action_normalization(std::span<const float> mean, std::span<const float> deviation);
@@ -84,18 +104,22 @@ class Policy {
  private:
   void prepare_single();
   void run_single(std::span<const float> observation);
+  std::vector<float> decisive_of(std::span<const float> observations);
+  void run_batch(ConstMatrix observations, Value value, Matrix results);
   void check_sizes(std::span<const float> observation, std::size_t results, const char* call) const;
 
   PolicyDescription description_;
   Stream stream_;
-  Value input_, head_, output_;
+  Value input_, head_, output_, decisive_;
   std::unique_ptr<Network> network_;  // behind a pointer: executions keep its address
   std::optional<MlpNetwork> mlp_;     // for kernels::infer_mlp, where it takes the network
+  Buffer<float> log_scale_;           // of the head's deviations; empty without a distribution
   // For one row: the plan on the CPU, an execution where there is none, on CUDA buffers for kernels::infer_mlp.
   std::optional<InferencePlan> plan_;
   std::unique_ptr<Execution> single_;
   Buffer<float> single_input_, single_results_;
-  std::vector<float> single_output_;
+  std::vector<float> single_output_;  // of decisive_
+  Buffer<float> batch_results_;       // of decisive_
   std::unique_ptr<Execution> batch_;  // of the rows last asked for, where infer_mlp does not take the network
 };
 

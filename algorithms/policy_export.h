@@ -22,6 +22,10 @@ std::vector<std::filesystem::path> find_members(const std::filesystem::path& pat
 ///   deviation (w x + b) + mean = (deviation w) x + (deviation b + mean)
 ///
 /// computed in double. Metadata "torch.nn.Sequential" says what to build.
+///
+/// Of a head that is a distribution the outputs are its parameters as kernels/mixture_likelihood.h has them, of actions
+/// in their own units, with log_scale folded in: metadata "mynah.outputs" says which. Not in them are the limits of the
+/// log-deviations. The action that mynah takes is the mean of the component with the largest logit.
 SafetensorsFile plain_network(Policy& policy);
 
 }  // namespace mynah

@@ -9,7 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int policy_format = 1;
+/// 1: policies without a head, as all were at first; 2: with one.
+constexpr int plain_format = 1, head_format = 2;
 constexpr Index largest_layer = Index{1} << 24;
 
 [[noreturn]] void refuse(const SafetensorsFile& file, const std::string& problem) {
@@ -43,6 +44,14 @@ void check(const SafetensorsFile& file, const PolicyDescription& description) {
       refuse(file, "metadata 'mynah.policy': action_low[" + std::to_string(i) + "] is above action_high");
     }
   }
+  const PolicyHead& head = description.head;
+  if (head.kind == PolicyHead::Kind::mixture &&
+      (head.mixture_components < 2 || head.mixture_components > kernels::most_mixture_components)) {
+    refuse(file, "metadata 'mynah.policy': the head has " + std::to_string(head.mixture_components) + " components");
+  }
+  if (description.discrete && head.is_distribution()) {
+    refuse(file, "metadata 'mynah.policy': discrete actions have no head of kind " + policy_head_name(head.kind));
+  }
   if (description.discrete && description.normalize_actions) {
     refuse(file, "metadata 'mynah.policy': discrete actions cannot be normalised");
   }
@@ -50,20 +59,42 @@ void check(const SafetensorsFile& file, const PolicyDescription& description) {
 
 }  // namespace
 
+namespace {
+
+json to_json(const PolicyHead& head) {
+  json text{{"kind", policy_head_name(head.kind)}, {"state_dependent_deviation", head.state_dependent_deviation}};
+  if (head.kind == PolicyHead::Kind::mixture) text["components"] = head.mixture_components;
+  return text;
+}
+
+PolicyHead head_of(const json& text) {
+  PolicyHead head;
+  if (text.at("format").get<int>() == plain_format) return head;
+  const json& given = text.at("head");
+  head.kind = parse_policy_head(given.at("kind").get<std::string>());
+  head.state_dependent_deviation = given.at("state_dependent_deviation").get<bool>();
+  if (head.kind == PolicyHead::Kind::mixture) head.mixture_components = given.at("components").get<Index>();
+  return head;
+}
+
+}  // namespace
+
 void write_policy_metadata(const PolicyDescription& description, SafetensorsFile& file) {
-  const json text{{"format", policy_format},
-                  {"observation_size", description.mlp.inputs},
-                  {"hidden", description.mlp.hidden},
-                  {"activation", activation_name(description.mlp.activation)},
-                  {"output_size", description.mlp.outputs},
-                  {"actions", description.discrete ? "discrete" : "continuous"},
-                  {"normalize_observations", description.normalize_observations},
-                  {"normalize_actions", description.normalize_actions},
-                  {"task", description.task},
-                  {"observation_names", description.observation_names},
-                  {"action_names", description.action_names},
-                  {"action_low", description.action_low},
-                  {"action_high", description.action_high}};
+  const bool has_head = description.head.is_distribution();
+  json text{{"format", has_head ? head_format : plain_format},
+            {"observation_size", description.mlp.inputs},
+            {"hidden", description.mlp.hidden},
+            {"activation", activation_name(description.mlp.activation)},
+            {"output_size", description.mlp.outputs},
+            {"actions", description.discrete ? "discrete" : "continuous"},
+            {"normalize_observations", description.normalize_observations},
+            {"normalize_actions", description.normalize_actions},
+            {"task", description.task},
+            {"observation_names", description.observation_names},
+            {"action_names", description.action_names},
+            {"action_low", description.action_low},
+            {"action_high", description.action_high}};
+  if (has_head) text["head"] = to_json(description.head);
   file.metadata["mynah.policy"] = text.dump();
   file.metadata["format"] =
       "pt";  // what torch's loaders expect: tensors as torch.nn.Sequential names and lays them out
@@ -75,10 +106,10 @@ PolicyDescription read_policy_metadata(const SafetensorsFile& file) {
   PolicyDescription description;
   try {
     const json text = json::parse(entry->second);
-    if (text.at("format").get<int>() != policy_format) {
-      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads format " +
-                       std::to_string(policy_format));
+    if (const int format = text.at("format").get<int>(); format != plain_format && format != head_format) {
+      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads formats 1 and 2");
     }
+    description.head = head_of(text);
     const auto actions = text.at("actions").get<std::string>();
     if (actions != "discrete" && actions != "continuous")
       refuse(file, "metadata 'mynah.policy': actions is " + actions);

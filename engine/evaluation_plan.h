@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "engine/execution.h"
 #include "engine/resident_data.h"
@@ -13,6 +14,8 @@ class EvaluationPlan {
   struct Result {
     double loss = 0.0;      ///< Mean over the rows.
     double accuracy = 0.0;  ///< Share of rows whose highest score stands at the label; 0 where targets are values.
+    /// Where the network gives a distribution: mean squared error, over rows and columns, of its likeliest action.
+    std::optional<double> squared_error = {};
   };
 
   /// Everything passed by reference must outlive the plan and keep its place; data has at least one row. Errors:
@@ -30,7 +33,8 @@ class EvaluationPlan {
   Value output_;
   LossOptions loss_;
   const ResidentData* data_;
-  Buffer<double> sums_;  ///< loss, correct
+  Buffer<double> sums_;    ///< loss, correct, squared error
+  Buffer<float> actions_;  ///< Of a block, where the network gives a distribution.
   std::unique_ptr<Execution> block_;
   std::unique_ptr<Execution> rest_;
 };

@@ -9,6 +9,7 @@
 #include "kernels/gather.h"
 #include "kernels/linear_loss.h"
 #include "kernels/linear_tuning.h"
+#include "kernels/noise.h"
 #include "kernels/random.h"
 
 namespace mynah {
@@ -75,8 +76,11 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
       loss_(options.loss),
       batch_size_(std::min(options.batch_size, options.rows.empty() ? data.rows() : options.rows.size)),
       permutation_key_(random_key(options.seed, RandomStream::permutation)),
+      // The numbers of the input's node, which has no layer that would draw them.
+      noise_key_(random_key(options.seed, RandomStream::layer, static_cast<std::uint32_t>(input.index))),
       native_stream_(stream.native()),
       chosen_(options.rows),
+      input_noise_(options.input_noise),
       order_(stream.device(), chosen_.empty() ? data.rows() : chosen_.size),
       positions_(stream.device(), chosen_.size),
       epoch_(stream.device(), 1),
@@ -92,6 +96,9 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   }
   if (takes_labels(loss_.kind) && data.labels().size != data.rows()) {
     throw input_error("training data", "has no class labels, which softmax cross-entropy needs");
+  }
+  if (!input_noise_.empty() && input_noise_.size != network.graph.columns(input)) {
+    throw Error(Error::Cause::internal, "training plan", "the input noise is not one deviation a column");
   }
   data.check_targets(stream, loss_, network.graph.columns(output));
   network.parameters.require_trained("training");
@@ -138,7 +145,9 @@ void TrainingPlan::choose_path(Stream& stream, Value output, const Options& opti
   const bool cuda = kernels::Recording::supported(stream);
   record_ = cuda && options.path != Path::direct;
   if (options.path == Path::direct || options.path == Path::recorded) return;
-  if (options.precision == kernels::Precision::float32) {
+  if (!input_noise_.empty()) {
+    not_resident_ = "the inputs are disturbed by noise";
+  } else if (options.precision == kernels::Precision::float32) {
     resident_ = ResidentMlp::find(stream, *network_, input_, output, *optimizer_, *data_, loss_, batch_size_,
                                   order_.view(), loss_sum_.view(), &not_resident_);
   } else {
@@ -171,6 +180,11 @@ void TrainingPlan::begin_epoch(Stream& stream, Index epoch) {
   row_ = 0;
 }
 
+void TrainingPlan::disturb_inputs(Stream& stream, const Batch& batch) const {
+  if (input_noise_.empty()) return;
+  kernels::add_noise(stream, noise_key_, execution_.step, input_noise_, batch.execution.value(input_));
+}
+
 void TrainingPlan::queue_step(Stream& stream, const Batch& batch) const {
   batch.fused ? queue_fused_step(stream, batch) : queue_plain_step(stream, batch);
 }
@@ -186,6 +200,7 @@ void TrainingPlan::queue_fused_step(Stream& stream, const Batch& batch) const {
   }
   kernels::gather_batch(stream, {data_->inputs(), data_->values(), data_->labels()}, order_.view(), position_.data(),
                         {execution.value(input_), batch.values, batch.label_targets.view()});
+  disturb_inputs(stream, batch);
   if (!batch.not_overwriting.empty()) kernels::fill(stream, network_->parameters.gradient(), 0.0f);
   if (batch.last_layer) {
     queue_last_layer_with_loss(stream, batch, targets);
@@ -222,6 +237,7 @@ void TrainingPlan::queue_last_layer_with_loss(Stream& stream, const Batch& batch
 void TrainingPlan::queue_plain_step(Stream& stream, const Batch& batch) const {
   const Execution& execution = batch.execution;
   kernels::gather_rows(stream, data_->inputs(), order_.view(), position_.data(), execution.value(input_));
+  disturb_inputs(stream, batch);
   Targets targets;
   if (!takes_labels(loss_.kind)) {
     kernels::gather_rows(stream, data_->values(), order_.view(), position_.data(), batch.values);
@@ -392,6 +408,7 @@ std::string TrainingPlan::describe() const {
   if (resident_) {
     return text + "an epoch in one launch, the network " + resident_->describe() + "; " + describe_cost();
   }
+  if (!input_noise_.empty()) text += "inputs disturbed by noise; ";
   text += "linear layers fused with bias and activation; " + std::to_string(full_->execution.fused_activation_count()) +
           " activation derivatives fused into the layer behind; ";
   if (full_->fused) text += describe_fusion();

@@ -59,6 +59,9 @@ class TrainingPlan {
     /// Rows of the data that an epoch takes, in device memory, each as often as it stands here (a bootstrap sample, a
     /// part); empty: all. Has to outlive the plan.
     ConstLabels rows = {};
+    /// Standard deviation of the normal noise that is added to each column of the inputs, drawn anew at every step
+    /// (kernels/noise.h); in device memory, and has to outlive the plan. Empty: none.
+    ConstVector input_noise = {};
   };
 
   /// The network is trained to make the loss of `output` small, given `input`: its layers run in Mode::train, and their
@@ -166,6 +169,7 @@ class TrainingPlan {
 
   void choose_path(Stream& stream, Value output, const Options& options);
   Batch& batch_of(const Portion& portion) const { return portion.full ? *full_ : *rest_; }
+  void disturb_inputs(Stream& stream, const Batch& batch) const;
   void queue_step(Stream& stream, const Batch& batch) const;
   void queue_plain_step(Stream& stream, const Batch& batch) const;
   void queue_fused_step(Stream& stream, const Batch& batch) const;
@@ -185,6 +189,7 @@ class TrainingPlan {
   Index batch_size_;
   Execution::Options execution_;  ///< Of a full batch.
   RandomKey permutation_key_;
+  RandomKey noise_key_;
   void* native_stream_;  ///< That it was made on: Stream::native().
   bool record_ = false;
   bool fuse_ = false;
@@ -193,6 +198,7 @@ class TrainingPlan {
   std::string not_resident_;  ///< Why.
   Index row_ = 0;             ///< Host's copy of position_.
   ConstLabels chosen_;        ///< Options::rows.
+  ConstVector input_noise_;   ///< Options::input_noise.
   Buffer<std::int32_t> order_;
   Buffer<std::int32_t> positions_;  ///< In chosen_: the permutation.
   Buffer<Index> epoch_;

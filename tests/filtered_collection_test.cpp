@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "algorithms/experts.h"
-#include "algorithms/sampled_policy_actor.h"
+#include "algorithms/policy_actor.h"
 #include "kernels/error.h"
 #include "tests/every_device.h"
 
@@ -56,24 +56,13 @@ TEST(FilteredCollection, GivesUpWhenItHasTriedEnough) {
   }
 }
 
-TEST(SampledPolicyActor, DrawsClassesByTheirProbabilities) {
-  const std::array<float, 3> scores{0.0f, std::log(2.0f), std::log(5.0f)};
-  EXPECT_EQ(draw_class(scores, 0.0), 0);
-  EXPECT_EQ(draw_class(scores, 0.1249), 0);
-  EXPECT_EQ(draw_class(scores, 0.1251), 1);
-  EXPECT_EQ(draw_class(scores, 0.3749), 1);
-  EXPECT_EQ(draw_class(scores, 0.3751), 2);
-  EXPECT_EQ(draw_class(scores, 1.0 - 1e-12), 2);
-  const std::array<float, 2> huge{1e30f, -1e30f};
-  EXPECT_EQ(draw_class(huge, 1.0 - 1e-12), 0);
-}
-
-Policy policy_of(DeviceId device, bool discrete, Index observations, Index outputs) {
+/// For CartPole.
+Policy new_policy(DeviceId device) {
   PolicyDescription description;
-  description.mlp.inputs = observations;
-  description.mlp.outputs = outputs;
+  description.mlp.inputs = 4;
+  description.mlp.outputs = 2;
   description.mlp.hidden = {16};
-  description.discrete = discrete;
+  description.discrete = true;
   return Policy(device, description, 3);
 }
 
@@ -82,8 +71,8 @@ MYNAH_ON_EVERY_DEVICE(SampledOnDevice);
 
 TEST_P(SampledOnDevice, EpisodesDoNotDependOnEachOther) {
   const auto task = make_task("cartpole");
-  Policy policy = policy_of(device_, true, 4, 2);
-  SampledPolicyActor actor(policy, *task, 9);
+  Policy policy = new_policy(device_);
+  PolicyActor actor(policy, *task, {true, 9});
   CollectOptions options;
   options.episodes = 12;
   const Demonstrations together = collect(policy.stream(), *task, actor, options);
@@ -91,23 +80,12 @@ TEST_P(SampledOnDevice, EpisodesDoNotDependOnEachOther) {
   const Demonstrations apart = collect(policy.stream(), *task, actor, options);
   EXPECT_EQ(together.labels, apart.labels);
   EXPECT_EQ(together.observations, apart.observations);
-  SampledPolicyActor other(policy, *task, 10);
+  PolicyActor other(policy, *task, {true, 10});
   EXPECT_NE(collect(policy.stream(), *task, other, options).labels, apart.labels);
   // In CartPole a network that knows nothing yet is about as likely to push either way.
   const auto rights = std::count(apart.labels.begin(), apart.labels.end(), 1);
   EXPECT_GT(rights, static_cast<std::ptrdiff_t>(apart.labels.size()) / 5);
   EXPECT_LT(rights, static_cast<std::ptrdiff_t>(apart.labels.size()) * 4 / 5);
-}
-
-TEST(SampledPolicyActor, NeedsADistribution) {
-  const auto task = make_task("pendulum");
-  Policy policy = policy_of(DeviceId{}, false, 3, 1);
-  try {
-    const SampledPolicyActor actor(policy, *task, 1);
-    ADD_FAILURE() << "continuous actions have no distribution";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("--noise"));
-  }
 }
 
 }  // namespace

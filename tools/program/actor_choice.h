@@ -21,8 +21,10 @@ void add_task_options(CLI::App& command, TaskRequest& request);
 /// Who acts: "expert" and "random" are built in; anything else names a run folder or a policy file. The run of a
 /// population acts as an ensemble.
 struct ActorChoice {
-  /// Errors: input_error for an unknown task, a missing task, or a policy that does not fit it.
-  ActorChoice(const std::string& who, const TaskRequest& task, const std::string& device, std::uint64_t seed);
+  /// sampled: a policy's actions are drawn (PolicyActor), with this seed. Errors: input_error for an unknown task, a
+  /// missing task, a policy that does not fit it, or one of which nothing can be drawn.
+  ActorChoice(const std::string& who, const TaskRequest& task, const std::string& device, std::uint64_t seed,
+              bool sampled = false);
 
   Stream& stream() { return ensemble ? ensemble->member(0).stream() : *own_stream; }
 

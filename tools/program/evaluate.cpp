@@ -20,6 +20,7 @@ struct Request {
   RolloutOptions rollout;
   std::string record;
   FilmOptions film;
+  bool sampled = false;
   bool json = false;
 };
 
@@ -41,7 +42,7 @@ void run(const Request& request) {
   if (!request.record.empty()) film(request);
   std::vector<NamedEvaluation> evaluations;
   for (const std::string& policy : request.policies) {
-    ActorChoice choice(policy, request.task, request.device, request.rollout.seed);
+    ActorChoice choice(policy, request.task, request.device, request.rollout.seed, request.sampled);
     evaluations.push_back({policy, evaluate(choice.stream(), *choice.task, *choice.actor, request.rollout)});
   }
   if (!request.json) {
@@ -78,6 +79,8 @@ void add_evaluate(CLI::App& app) {
       ->add_option("--fps", request->film.frames_per_second,
                    "Steps shown in a second; 0: as fast as the task's own time")
       ->capture_default_str();
+  command->add_flag("--sampled", request->sampled,
+                    "Draw actions from the policy's distribution (classes; --head gaussian or mixture), by --seed");
   add_json_flag(*command, request->json);
   command->callback([request] { run(*request); });
 }

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "algorithms/filtered_collection.h"
-#include "algorithms/sampled_policy_actor.h"
 #include "engine/inspection.h"
 #include "kernels/error.h"
 #include "tools/program/actor_choice.h"
@@ -27,17 +26,7 @@ struct Request {
   bool json = false;
 };
 
-/// For --sampled: what acts instead of the choice's own actor.
-std::unique_ptr<Actor> sampled_actor(ActorChoice& choice, const Request& request) {
-  if (!choice.ensemble || choice.ensemble->size() > 1) {
-    throw input_error("--sampled", fmt::format("'{}' is no single policy", request.policy),
-                      "name the run folder of one, or a policy file, with --policy");
-  }
-  return std::make_unique<SampledPolicyActor>(choice.ensemble->member(0), *choice.task, request.collect.seed);
-}
-
 FilteredDemonstrations collect_as_asked(const Request& request, ActorChoice& choice) {
-  if (request.sampled) choice.actor = sampled_actor(choice, request);
   if (!request.least_return) {
     if (request.most_attempts > 0) {
       throw input_error("--max-attempts", "is for --min-return alone", "add --min-return, or leave it out");
@@ -49,7 +38,7 @@ FilteredDemonstrations collect_as_asked(const Request& request, ActorChoice& cho
 }
 
 void run(const Request& request) {
-  ActorChoice choice(request.policy, request.task, request.device, request.collect.seed);
+  ActorChoice choice(request.policy, request.task, request.device, request.collect.seed, request.sampled);
   const auto [demonstrations, dropped] = collect_as_asked(request, choice);
   save_demonstrations(request.out, demonstrations);
   const Inspection inspection = inspect(demonstrations);
@@ -84,8 +73,6 @@ void add_record(CLI::App& app) {
                    "Disturbs what is executed, not what is recorded: deviation in half action ranges, or the\n"
                    "probability of a random discrete action; 0 to 1")
       ->capture_default_str();
-  command->add_flag("--sampled", request->sampled,
-                    "Draw a policy's discrete actions by their probabilities, instead of taking the likeliest");
   command->add_option("--min-return", request->least_return,
                       "Drop episodes that return less, and go on until --episodes are kept");
   command->add_option("--max-attempts", request->most_attempts,
@@ -94,6 +81,8 @@ void add_record(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   command->add_option("--out", request->out, "File to write (.npz)")->required();
+  command->add_flag("--sampled", request->sampled,
+                    "Draw actions from the policy's distribution (classes; --head gaussian or mixture), by --seed");
   add_json_flag(*command, request->json);
   command->callback([request] { run(*request); });
 }
