@@ -21,27 +21,24 @@ struct EvaluationResult {
   double return_std = 0.0;  ///< Of the population: divided by the number of episodes.
   double return_min = 0.0;
   double return_max = 0.0;
-  /// 95 % percentile bootstrap interval of the mean (Efron and Tibshirani, "An introduction to the bootstrap", 1993,
-  /// section 13.3).
-  std::array<double, 2> return_ci95{};
-  std::optional<double> normalized_mean;  ///< 0: as the random policy, 1: as the expert; nothing where not known.
+  std::array<double, 2> return_ci95{};      ///< 95 % bootstrap interval of the mean: evaluation_statistics.h.
+  double return_iqm = 0.0;                  ///< Interquartile mean.
+  std::array<double, 2> return_iqm_ci95{};  ///< Its interval.
+  std::optional<double> normalized_mean;    ///< 0: as the random policy, 1: as the expert; nothing where not known.
+  std::optional<double> normalized_iqm;     ///< The same of return_iqm.
 };
+
+/// 0 for the random policy's return, 1 for the expert's.
+double normalized(const ReferenceReturns& reference, double value);
 
 /// Runs episodes and summarises them.
 EvaluationResult evaluate(Stream& stream, const Task& task, Actor& actor, const RolloutOptions& options);
 
-/// Summarises returns (at least one). The interval depends on (returns, seed) alone.
+/// Summarises returns (at least one). The intervals depend on (returns, seed) alone.
 EvaluationResult summarize(const TaskDescription& task, EpisodeOutcomes outcomes, std::uint64_t seed);
 
-/// Resamples of the bootstrap.
-inline constexpr Index bootstrap_resamples = 10'000;
-
-/// 2.5 and 97.5 % quantiles (linearly interpolated) of the means of bootstrap_resamples resamples of `values` (at least
-/// one), drawn with random_key(seed, RandomStream::bootstrap).
-std::array<double, 2> bootstrap_interval(std::span<const double> values, std::uint64_t seed);
-
-/// {"task", "episodes", "return_mean", "return_std", "return_min", "return_max", "return_ci95": [low, high]} and, where
-/// known, "normalized_mean".
+/// {"task", "episodes", "return_mean", "return_std", "return_min", "return_max", "return_ci95": [low, high],
+/// "return_iqm", "return_iqm_ci95"} and, where known, "normalized_mean", "normalized_iqm".
 nlohmann::ordered_json to_json(const EvaluationResult& result);
 
 struct NamedEvaluation {

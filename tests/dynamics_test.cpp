@@ -19,6 +19,7 @@ namespace {
 
 using dynamics::CartPole;
 using dynamics::Pendulum;
+using dynamics::RandomWords;
 
 /// Lines of a CSV file as maps from heading to value.
 std::vector<std::map<std::string, double>> read_table(const std::string& name) {
@@ -63,8 +64,8 @@ Errors compare(const std::vector<std::map<std::string, double>>& table) {
       std::copy(std::begin(state), std::end(state), std::begin(running));
     }
     const auto action = static_cast<typename Dynamics::Action>(row.at("action"));
-    const dynamics::StepOutcome outcome = Dynamics::step(state, action);
-    Dynamics::step(running, action);
+    const dynamics::StepOutcome outcome = Dynamics{}.step(state, &action);
+    Dynamics{}.step(running, &action);
     for (int i = 0; i < Dynamics::state_size; ++i) {
       const double expected = row.at("after_" + std::to_string(i));
       worst.step = std::max(worst.step, relative_error(state[i], expected));
@@ -73,7 +74,7 @@ Errors compare(const std::vector<std::map<std::string, double>>& table) {
     worst.reward = std::max(worst.reward, relative_error(outcome.reward, row.at("reward")));
     EXPECT_EQ(outcome.terminated, row.at("terminated") != 0.0);
     float observation[Dynamics::observation_size];
-    Dynamics::observe(state, observation);
+    Dynamics{}.observe(state, observation);
     for (int i = 0; i < Dynamics::observation_size; ++i) {
       const double expected = row.at("observation_" + std::to_string(i));
       worst.observation = std::max(worst.observation, std::abs(static_cast<double>(observation[i]) - expected));
@@ -120,7 +121,7 @@ TEST(Dynamics, CartPolePredictsTheRecordedDemonstrations) {
     double state[4];
     for (Index i = 0; i < 4; ++i)
       state[i] = static_cast<double>(recorded.observations[static_cast<std::size_t>(4 * m + i)]);
-    const bool terminated = CartPole::step(state, recorded.labels[static_cast<std::size_t>(m)]).terminated;
+    const bool terminated = CartPole{}.step(state, &recorded.labels[static_cast<std::size_t>(m)]).terminated;
     wrong_ends += terminated != (recorded.terminals[static_cast<std::size_t>(m)] != 0) ? 1 : 0;
     for (Index i = 0; i < 4; ++i) {
       const auto expected = static_cast<double>(recorded.next_observations[static_cast<std::size_t>(4 * m + i)]);
@@ -145,10 +146,11 @@ TEST(Dynamics, StartsFillTheirRangesEvenly) {
   constexpr int episodes = 20000;
   double cartpole_sum[4] = {}, cartpole_squares[4] = {}, pendulum_sum[2] = {}, pendulum_squares[2] = {};
   for (int episode = 0; episode < episodes; ++episode) {
-    const PhiloxBlock words = philox(random_key(3, RandomStream::task), static_cast<std::uint64_t>(episode), 0);
+    const RandomWords words(random_key(3, RandomStream::task), static_cast<std::uint64_t>(episode));
+    RandomWords of_cartpole = words, of_pendulum = words;
     double cartpole[4], pendulum[2];
-    CartPole::reset(words, cartpole);
-    Pendulum::reset(words, pendulum);
+    CartPole{}.reset(of_cartpole, cartpole);
+    Pendulum{}.reset(of_pendulum, pendulum);
     for (int i = 0; i < 4; ++i) {
       ASSERT_LT(std::abs(cartpole[i]), 0.05);
       cartpole_sum[i] += cartpole[i] / 0.05;

@@ -101,6 +101,44 @@ TEST_F(Program, APopulationAndItsEnsemble) {
   EXPECT_FALSE(std::filesystem::exists(path("other")));
 }
 
+TEST_F(Program, ComparesRunsWithABaseline) {
+  const std::string data = record("pendulum", 6, "demos.npz");
+  auto result = run_program({"train", "bc", "--data", data, "--task", "pendulum", "--hidden", "8", "--epochs", "1",
+                             "--device", "cpu", "--out", path("run"), "--population", "seeds=5"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const std::string group = "pair=" + path("run/members/000.safetensors") + "," + path("run/members/001.safetensors");
+  const auto compare = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), "compare");
+    more.insert(more.end(), {"--episodes", "4", "--device", "cpu"});
+    return run_program(more);
+  };
+  result = compare({path("run"), group, "random", "--baseline", "expert", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  const auto runs = result.json().at("runs");
+  EXPECT_EQ(result.json().at("baseline"), "expert");
+  EXPECT_EQ(runs.at(path("run")).at("per_seed").size(), 5U);
+  EXPECT_EQ(runs.at(path("run")).at("resampled"), "seeds");
+  EXPECT_EQ(runs.at("pair").at("seeds"), 2);
+  EXPECT_EQ(runs.at("pair").at("per_seed").at(1).at("policy"), path("run/members/001.safetensors"));
+  EXPECT_LT(runs.at("random").at("probability_of_improvement"), 0.5);
+  EXPECT_GT(runs.at("expert").at("normalized_iqm"), 0.8);
+  result = compare({path("run"), group, "--baseline", "pair"});
+  EXPECT_THAT(result.output, HasSubstr("better than pair"));
+  EXPECT_EQ(compare({path("run"), group, "--baseline", "pair"}).output, result.output);
+
+  expect_refused(compare({group, "--baseline", "pai"}), "--baseline pai", "did you mean 'pair'?");
+  expect_refused(compare({"expert", "--task", "pendulum", "--baseline", "expert"}), "nothing to compare",
+                 "another run");
+  expect_refused(compare({group, "--baseline", "random", "--resample", "seeds"}), "'pair' has 2 seeds", "more seeds");
+  const std::string poles = record("cartpole", 3, "poles.npz");
+  result = run_program({"train", "bc", "--data", poles, "--task", "cartpole", "--hidden", "8", "--epochs", "1",
+                        "--device", "cpu", "--out", path("pole")});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  expect_refused(compare({group, "--baseline", path("pole")}), "was trained for CartPole-v1", "--task");
+  expect_refused(run_program({"compare", "expert", "--baseline", "random", "--task", "pendulum", "--episodes", "1"}),
+                 "one episode", "2 or more");
+}
+
 TEST_F(Program, ConfigurationFileAndCommandLine) {
   const std::string data = record("cartpole", 6, "demos.npz");
   write_file(path("bc.toml"), "data = \"" + data + "\"\nhidden = [8]\nepochs = 2\nbatch_size = 100\n");
@@ -125,7 +163,8 @@ TEST_F(Program, ConfigurationFileAndCommandLine) {
 TEST_F(Program, HelpTellsWhatThereIs) {
   auto result = run_program({"--help"});
   EXPECT_EQ(result.exit_code, 0);
-  for (const char* verb : {"devices", "record", "inspect", "train", "resume", "evaluate", "predict", "export"}) {
+  for (const char* verb :
+       {"devices", "record", "inspect", "train", "resume", "evaluate", "compare", "predict", "export"}) {
     EXPECT_THAT(result.output, HasSubstr(verb));
   }
   result = run_program({"train", "bc", "--help"});

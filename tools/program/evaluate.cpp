@@ -40,8 +40,9 @@ void run(const Request& request) {
 void add_evaluate(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "evaluate",
-      "Run a policy in its task and summarise the returns: mean, standard deviation, minimum, maximum, 95 % bootstrap\n"
-      "interval of the mean, and the mean between a random policy (0) and the expert (1). Several policies give a "
+      "Run a policy in its task and summarise the returns: mean and interquartile mean with 95 % bootstrap intervals,\n"
+      "deviation, minimum, maximum, and the mean between a random policy (0) and the expert (1). Several policies give "
+      "a "
       "table.");
   const auto request = std::make_shared<Request>();
   command->add_option("policy", request->policies, "Run folder, policy file, expert or random; one or more")

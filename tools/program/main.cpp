@@ -55,8 +55,8 @@ int run(int count, char** arguments) {
     return "mynah: " + std::string(error.what()) + "\n       see `" + verb + " --help`\n";
   });
   using namespace mynah::program;
-  for (const auto add :
-       {add_record, add_inspect, add_train, add_resume, add_evaluate, add_predict, add_export, add_devices}) {
+  for (const auto add : {add_record, add_inspect, add_train, add_resume, add_evaluate, add_compare, add_predict,
+                         add_export, add_devices}) {
     add(app);
   }
   app.parse_complete_callback([] { mynah::use_linear_tuning_of_environment(); });  // before the verb's
