@@ -124,7 +124,7 @@ Demonstrations collect(Stream& stream, const Task& task, Actor& actor, const Col
   demonstrations.discrete = d.discrete;
   demonstrations.observation_names = d.observation_names;
   demonstrations.action_names = d.action_names;
-  demonstrations.source = "episodes of " + d.name;
+  demonstrations.source = "episodes of " + d.text();
   for_each_batch(stream, task, actor, options, options.noise, EpisodeRunner::Keep::trace,
                  [&](const EpisodeRunner& runner, Index done) {
                    append_trace(runner, task, options.first_episode + done, demonstrations);

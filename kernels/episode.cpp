@@ -17,6 +17,17 @@ void require_batch(const EpisodeBatch& batch, const char* operation) {
           operation, "rewards, returns, elapsed and status [rows]");
 }
 
+template <class Dynamics>
+void require_copies(const CopyBatch& batch, const char* operation) {
+  require_batch<Dynamics>(batch.episodes, operation);
+  const Index rows = batch.episodes.rows();
+  require(batch.numbers.size == rows && batch.terminated.size == rows && batch.truncated.size == rows &&
+              batch.last_returns.size == rows && batch.last_lengths.size == rows,
+          operation, "numbers, terminated, truncated, last_returns and last_lengths [rows]");
+  require(batch.next_observations.data == nullptr || same_shape(batch.next_observations, batch.episodes.observations),
+          operation, "next_observations [rows, observation_size], or empty");
+}
+
 bool have_shape(ConstLabels actions, Index rows, Index) {
   return actions.size == rows;
 }
@@ -62,6 +73,42 @@ void step_episodes(Stream& stream, const Dynamics& dynamics, const EpisodeRules&
     return MYNAH_ON_CUDA(step_episodes, stream, dynamics, rules, actions, batch);
   }
   eigen::step_episodes(stream, dynamics, rules, actions, batch);
+}
+
+template <class Dynamics>
+void start_copies(Stream& stream, const Dynamics& dynamics, RandomKey key, Index first_copy, const CopyBatch& batch) {
+  require_copies<Dynamics>(batch, "start_copies");
+  if (batch.episodes.rows() == 0) return;
+  const EpisodeBatch& b = batch.episodes;
+  if (is_only_counted(stream, b.states, b.observations, b.rewards, b.returns, b.elapsed, b.status, batch.numbers,
+                      batch.terminated, batch.truncated, batch.next_observations, batch.last_returns,
+                      batch.last_lengths)) {
+    return;
+  }
+  if (stream.backend() == Backend::cuda) {
+    return MYNAH_ON_CUDA(start_copies, stream, dynamics, key, first_copy, batch);
+  }
+  eigen::start_copies(stream, dynamics, key, first_copy, batch);
+}
+
+template <class Dynamics>
+void step_copies(Stream& stream, const Dynamics& dynamics, const EpisodeRules& rules, RandomKey key, Index first_copy,
+                 dynamics::ConstActionsOf<Dynamics> actions, const CopyBatch& batch) {
+  require_copies<Dynamics>(batch, "step_copies");
+  require_actions<Dynamics>(actions, batch.episodes.rows(), "step_copies");
+  require(rules.max_steps >= 1, "step_copies", "a limit of 1 step or more");
+  if (batch.episodes.rows() == 0) return;
+  const EpisodeBatch& b = batch.episodes;
+  // The numbers and what is kept of an episode change where one ends: seldom.
+  if (is_only_counted(stream, actions, changed(b.states), b.observations, b.rewards, changed(b.returns),
+                      changed(b.elapsed), changed(b.status), batch.terminated, batch.truncated,
+                      batch.next_observations)) {
+    return;
+  }
+  if (stream.backend() == Backend::cuda) {
+    return MYNAH_ON_CUDA(step_copies, stream, dynamics, rules, key, first_copy, actions, batch);
+  }
+  eigen::step_copies(stream, dynamics, rules, key, first_copy, actions, batch);
 }
 
 template <class Dynamics>

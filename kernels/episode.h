@@ -45,6 +45,26 @@ struct EpisodeBatch {
   Index rows() const { return states.rows; }
 };
 
+/// Copies of a task that start again by themselves: one row is a copy, and its episodes follow one another. Copy m's
+/// episode k is episode k of the seed copy_key(key, m), whatever other copies there are.
+struct CopyBatch {
+  EpisodeBatch episodes;  ///< Those that run. Their status is `running` or `absorbed` after every call.
+  Labels numbers;         ///< [rows], k of the episode that runs
+  Labels terminated;      ///< [rows], 1 where the last step met the end that the task's rule sets, else 0
+  Labels truncated;       ///< [rows], 1 where the last step met the limit of steps and not that end, else 0
+  /// [rows, observation_size], or empty: what the last step led to, also where a new episode has begun since, whose
+  /// start `episodes.observations` shows.
+  Matrix next_observations;
+  VectorView<double> last_returns;  ///< [rows], of the last episode that ended; 0 before
+  Labels last_lengths;              ///< [rows], its steps; 0 before
+};
+
+/// The key that copy `copy` takes the place of the task's key with: its seed is 64 random bits of (key, copy).
+MYNAH_HOST_DEVICE inline RandomKey copy_key(RandomKey key, Index copy) {
+  const PhiloxBlock block = philox(key, static_cast<std::uint64_t>(copy), 0);
+  return {block.x | (std::uint64_t{block.y} << 32), static_cast<std::uint32_t>(RandomStream::task)};
+}
+
 /// The operations are templates on the task's dynamics, instantiated for those of kernels/dynamics/all_dynamics.h.
 
 /// Row m becomes the start of episode first_episode + m, which depends on (key, episode number) alone: the words of
@@ -57,6 +77,16 @@ void reset_episodes(Stream& stream, const Dynamics& dynamics, RandomKey key, Ind
 template <class Dynamics>
 void step_episodes(Stream& stream, const Dynamics& dynamics, const EpisodeRules& rules,
                    dynamics::ConstActionsOf<Dynamics> actions, const EpisodeBatch& batch);
+
+/// Row m becomes episode 0 of copy first_copy + m.
+template <class Dynamics>
+void start_copies(Stream& stream, const Dynamics& dynamics, RandomKey key, Index first_copy, const CopyBatch& batch);
+
+/// One step of every row; rows that it ends become the start of their next episode in the same call. The rewards are
+/// the step's.
+template <class Dynamics>
+void step_copies(Stream& stream, const Dynamics& dynamics, const EpisodeRules& rules, RandomKey key, Index first_copy,
+                 dynamics::ConstActionsOf<Dynamics> actions, const CopyBatch& batch);
 
 /// The built-in expert's action for each observation, as the dynamics state it. observations [rows, observation_size],
 /// actions [rows] or [rows, action_size]. For dynamics that have an expert.
@@ -78,6 +108,9 @@ void expert_actions(Stream& stream, const Dynamics& dynamics, ConstMatrix observ
 MYNAH_TWINS_OF_DYNAMICS(reset_episodes, const Dynamics&, RandomKey, Index, const EpisodeBatch&)
 MYNAH_TWINS_OF_DYNAMICS(step_episodes, const Dynamics&, const EpisodeRules&, dynamics::ConstActionsOf<Dynamics>,
                         const EpisodeBatch&)
+MYNAH_TWINS_OF_DYNAMICS(start_copies, const Dynamics&, RandomKey, Index, const CopyBatch&)
+MYNAH_TWINS_OF_DYNAMICS(step_copies, const Dynamics&, const EpisodeRules&, RandomKey, Index,
+                        dynamics::ConstActionsOf<Dynamics>, const CopyBatch&)
 MYNAH_TWINS_OF_DYNAMICS(expert_actions, const Dynamics&, ConstMatrix, dynamics::ActionsOf<Dynamics>)
 #undef MYNAH_TWINS_OF_DYNAMICS
 
@@ -86,6 +119,9 @@ MYNAH_TWINS_OF_DYNAMICS(expert_actions, const Dynamics&, ConstMatrix, dynamics::
   template void reset_episodes<dynamics::D>(Stream&, const dynamics::D&, RandomKey, Index, const EpisodeBatch&); \
   template void step_episodes<dynamics::D>(Stream&, const dynamics::D&, const EpisodeRules&,                     \
                                            dynamics::ConstActionsOf<dynamics::D>, const EpisodeBatch&);          \
+  template void start_copies<dynamics::D>(Stream&, const dynamics::D&, RandomKey, Index, const CopyBatch&);      \
+  template void step_copies<dynamics::D>(Stream&, const dynamics::D&, const EpisodeRules&, RandomKey, Index,     \
+                                         dynamics::ConstActionsOf<dynamics::D>, const CopyBatch&);               \
   template void expert_actions<dynamics::D>(Stream&, const dynamics::D&, ConstMatrix, dynamics::ActionsOf<dynamics::D>);
 
 }  // namespace mynah::kernels

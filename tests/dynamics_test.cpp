@@ -5,13 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <map>
-#include <sstream>
+#include <numeric>
 
 #include "engine/demonstrations.h"
-#include "kernels/dynamics/cartpole.h"
-#include "kernels/dynamics/pendulum.h"
+#include "engine/npz.h"
+#include "kernels/dynamics/all_dynamics.h"
 #include "tests/shared_data.h"
 
 namespace mynah {
@@ -21,94 +19,114 @@ using dynamics::CartPole;
 using dynamics::Pendulum;
 using dynamics::RandomWords;
 
-/// Lines of a CSV file as maps from heading to value.
-std::vector<std::map<std::string, double>> read_table(const std::string& name) {
-  std::ifstream file(std::string(MYNAH_SOURCE_DIR) + "/tests/data/" + name);
-  std::vector<std::string> heading;
-  std::vector<std::map<std::string, double>> table;
-  for (std::string line; std::getline(file, line);) {
-    std::vector<std::string> fields;
-    std::istringstream stream(line);
-    for (std::string field; std::getline(stream, field, ',');) fields.push_back(field);
-    if (heading.empty()) {
-      heading = fields;
-      continue;
-    }
-    auto& row = table.emplace_back();
-    for (std::size_t i = 0; i < heading.size(); ++i) row[heading[i]] = std::stod(fields.at(i));
+/// What tests/gymnasium/make_trajectories.py wrote of a task.
+struct Trajectories {
+  Index episodes, steps, recorded;  // recorded: states of an episode, every tenth
+  std::vector<double> starts, states, observations, rewards, actions;
+  std::vector<std::int64_t> lengths;
+  std::vector<std::uint8_t> terminated;
+
+  explicit Trajectories(const std::string& task) {
+    NpzReader reader(std::string(MYNAH_SOURCE_DIR) + "/tests/data/gymnasium/" + task + ".npz");
+    const auto doubles = [&](const char* name) { return npy_to_doubles(reader.read(name), name); };
+    starts = doubles("starts");
+    states = doubles("states");
+    observations = doubles("observations");
+    rewards = doubles("rewards");
+    actions = doubles("actions");
+    lengths = npy_to_integers(reader.read("lengths"), "lengths");
+    terminated = npy_to_flags(reader.read("terminated"), "terminated");
+    episodes = static_cast<Index>(lengths.size());
+    steps = reader.read("rewards").shape.at(1);
+    recorded = reader.read("states").shape.at(1);
   }
-  return table;
-}
-
-double relative_error(double value, double expected) {
-  return std::abs(value - expected) / std::max(std::abs(expected), 1e-3);
-}
-
-struct Errors {
-  double step = 0.0;        // of a state after one step from Gymnasium's own state
-  double trajectory = 0.0;  // of a state after all steps of the episode so far
-  double reward = 0.0;
-  double observation = 0.0;
 };
 
+double distance(double value, double expected) {
+  return std::abs(value - expected) / std::max(1.0, std::abs(expected));
+}
+
+/// The largest of each, relative where a number is larger than 1.
+struct Errors {
+  double state = 0.0, observation = 0.0, reward = 0.0;
+  Index wrong_ends = 0, compared = 0;
+};
+
+/// Every episode from its start to its end.
 template <class Dynamics>
-Errors compare(const std::vector<std::map<std::string, double>>& table) {
+Errors replay(const Trajectories& of) {
+  constexpr Index n = Dynamics::state_size, columns = Dynamics::observation_size;
   Errors worst;
-  double running[Dynamics::state_size] = {};
-  double episode = -1.0;
-  for (const auto& row : table) {
-    double state[Dynamics::state_size];
-    for (int i = 0; i < Dynamics::state_size; ++i) state[i] = row.at("before_" + std::to_string(i));
-    if (row.at("episode") != episode) {
-      episode = row.at("episode");
-      std::copy(std::begin(state), std::end(state), std::begin(running));
-    }
-    const auto action = static_cast<typename Dynamics::Action>(row.at("action"));
-    const dynamics::StepOutcome outcome = Dynamics{}.step(state, &action);
-    Dynamics{}.step(running, &action);
-    for (int i = 0; i < Dynamics::state_size; ++i) {
-      const double expected = row.at("after_" + std::to_string(i));
-      worst.step = std::max(worst.step, relative_error(state[i], expected));
-      worst.trajectory = std::max(worst.trajectory, relative_error(running[i], expected));
-    }
-    worst.reward = std::max(worst.reward, relative_error(outcome.reward, row.at("reward")));
-    EXPECT_EQ(outcome.terminated, row.at("terminated") != 0.0);
-    float observation[Dynamics::observation_size];
-    Dynamics{}.observe(state, observation);
-    for (int i = 0; i < Dynamics::observation_size; ++i) {
-      const double expected = row.at("observation_" + std::to_string(i));
-      worst.observation = std::max(worst.observation, std::abs(static_cast<double>(observation[i]) - expected));
+  for (Index episode = 0; episode < of.episodes; ++episode) {
+    double state[n];
+    std::copy_n(of.starts.begin() + episode * n, n, state);
+    const Index length = of.lengths[static_cast<std::size_t>(episode)];
+    for (Index t = 0; t < length; ++t) {
+      const auto at = static_cast<std::size_t>(episode * of.steps + t);
+      const auto action = static_cast<typename Dynamics::Action>(of.actions[at]);
+      const dynamics::StepOutcome outcome = Dynamics{}.step(state, &action);
+      worst.reward = std::max(worst.reward, distance(outcome.reward, of.rewards[at]));
+      const bool ends = t + 1 == length && of.terminated[static_cast<std::size_t>(episode)] != 0;
+      worst.wrong_ends += outcome.terminated != ends ? 1 : 0;
+      if ((t + 1) % 10 != 0) continue;
+      const auto row = static_cast<std::size_t>(episode * of.recorded + t / 10);
+      for (std::size_t i = 0; i < n; ++i) {
+        worst.state = std::max(worst.state, distance(state[i], of.states[row * n + i]));
+      }
+      float observation[columns];
+      Dynamics{}.observe(state, observation);
+      for (std::size_t i = 0; i < columns; ++i) {
+        const double expected = of.observations[row * columns + i];
+        worst.observation = std::max(worst.observation, distance(static_cast<double>(observation[i]), expected));
+      }
+      ++worst.compared;
     }
   }
   return worst;
 }
 
-TEST(Dynamics, CartPoleMovesAsGymnasiumsCartPole) {
-  const auto table = read_table("cartpole_trajectories.csv");
-  ASSERT_GT(table.size(), 200u);
-  const Errors worst = compare<CartPole>(table);
-  EXPECT_LT(worst.step, 1e-12);
-  EXPECT_LT(worst.trajectory, 1e-9);
-  EXPECT_EQ(worst.reward, 0.0);
-  EXPECT_LT(worst.observation, 1e-6);
-  const auto ended =
-      std::count_if(table.begin(), table.end(), [](const auto& row) { return row.at("terminated") != 0; });
-  EXPECT_GE(ended, 5);
+/// How far states may be from Gymnasium's at the end: 200 steps (Acrobot 50) of the same double-precision formulas in
+/// another order. MountainCarContinuous is kept in single precision, and Gymnasium takes the cosine of a rounded
+/// number.
+template <class Dynamics>
+constexpr double tolerance = 1e-9;
+template <>
+constexpr double tolerance<dynamics::MountainCarContinuous> = 1e-5;
+
+template <class Dynamics>
+class AgainstGymnasium : public testing::Test {};
+using ClassicTasks =
+    testing::Types<CartPole, Pendulum, dynamics::MountainCar, dynamics::MountainCarContinuous, dynamics::Acrobot>;
+TYPED_TEST_SUITE(AgainstGymnasium, ClassicTasks);
+
+TYPED_TEST(AgainstGymnasium, FiftyEpisodesMoveAsGymnasiums) {
+  const Trajectories of(TypeParam::name);
+  ASSERT_EQ(of.episodes, 50);
+  ASSERT_EQ(of.steps, std::string(TypeParam::name) == "Acrobot-v1" ? 50 : 200);
+  const Errors worst = replay<TypeParam>(of);
+  EXPECT_GE(worst.compared, 150);
+  EXPECT_EQ(worst.wrong_ends, 0);
+  EXPECT_LT(worst.state, tolerance<TypeParam>);
+  EXPECT_LT(worst.observation, std::max(2e-7, tolerance<TypeParam>));
+  EXPECT_LT(worst.reward, std::max(2e-7, tolerance<TypeParam>));
+  if (TypeParam::max_steps != 200 || std::string(TypeParam::name) != "Pendulum-v1") {
+    EXPECT_GE(std::accumulate(of.terminated.begin(), of.terminated.end(), 0), 10);
+  }
 }
 
-TEST(Dynamics, PendulumMovesAsGymnasiumsPendulum) {
-  const auto table = read_table("pendulum_trajectories.csv");
-  ASSERT_EQ(table.size(), 300u);
-  const Errors worst = compare<Pendulum>(table);
-  EXPECT_LT(worst.step, 1e-12);
-  EXPECT_LT(worst.trajectory, 1e-9);
-  EXPECT_LT(worst.reward, 1e-12);
-  EXPECT_LT(worst.observation, 1e-6);
-  // The recording has what is special: speeds at the limit, torques beyond the bounds, and several turns.
-  EXPECT_TRUE(std::any_of(table.begin(), table.end(), [](const auto& row) { return row.at("after_1") == 8.0; }));
-  EXPECT_TRUE(
-      std::any_of(table.begin(), table.end(), [](const auto& row) { return std::abs(row.at("action")) > 2.0; }));
-  EXPECT_TRUE(std::any_of(table.begin(), table.end(), [](const auto& row) { return row.at("after_0") > 20.0; }));
+TEST(AgainstGymnasium, TheRecordingsHaveWhatIsSpecial) {
+  const auto any = [](const std::vector<double>& values, const auto& holds) {
+    return std::any_of(values.begin(), values.end(), holds);
+  };
+  const Trajectories pendulum("Pendulum-v1");  // speeds at the limit, torques beyond the bounds, several turns
+  EXPECT_TRUE(any(pendulum.states, [](double v) { return v == 8.0; }));
+  EXPECT_TRUE(any(pendulum.actions, [](double v) { return std::abs(v) > 2.0; }));
+  EXPECT_TRUE(any(pendulum.states, [](double v) { return v > 20.0; }));
+  for (const char* name : {"MountainCar-v0", "MountainCarContinuous-v0"}) {  // the wall on the left
+    EXPECT_TRUE(any(Trajectories(name).states, [](double v) { return std::abs(v + 1.2) < 1e-7; })) << name;
+  }
+  const Trajectories acrobot("Acrobot-v1");  // angles that were wrapped, speeds that turn a link more than half a step
+  EXPECT_TRUE(any(acrobot.states, [](double v) { return std::abs(v) > dynamics::Acrobot::pi / 0.2; }));
 }
 
 TEST(Dynamics, CartPolePredictsTheRecordedDemonstrations) {

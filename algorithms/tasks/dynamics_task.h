@@ -41,6 +41,11 @@ TaskDescription describe_dynamics(const TaskOptions& options) {
   return d;
 }
 
+/// The key that gives copies their seeds.
+inline RandomKey copies_key(std::uint64_t seed) {
+  return random_key(seed, RandomStream::task, 1);
+}
+
 /// The actions of `batch` that the dynamics take.
 template <class Dynamics>
 dynamics::ActionsOf<Dynamics> actions_of(const ActionBatch& batch) {
@@ -78,6 +83,15 @@ class DynamicsTask : public Task {
   }
   void step(Stream& stream, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const override {
     kernels::step_episodes(stream, dynamics_on(stream), rules(), actions_of<Dynamics>(actions), batch);
+  }
+  void start_copies(Stream& stream, std::uint64_t seed, Index first_copy,
+                    const kernels::CopyBatch& batch) const override {
+    kernels::start_copies(stream, dynamics_on(stream), copies_key(seed), first_copy, batch);
+  }
+  void step_copies(Stream& stream, const ActionBatch& actions, std::uint64_t seed, Index first_copy,
+                   const kernels::CopyBatch& batch) const override {
+    kernels::step_copies(stream, dynamics_on(stream), rules(), copies_key(seed), first_copy,
+                         actions_of<Dynamics>(actions), batch);
   }
   std::unique_ptr<Actor> expert() const override {
     if constexpr (dynamics::has_expert<Dynamics>) return std::make_unique<DynamicsExpert<Dynamics>>(dynamics_);

@@ -68,6 +68,14 @@ class Task {
                      const kernels::EpisodeBatch& batch) const = 0;
   /// One step of every running row.
   virtual void step(Stream& stream, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const = 0;
+  /// Copies that start again by themselves, for VectorTask: row m becomes episode 0 of copy first_copy + m, which is
+  /// that of the seed copy_seed(seed, first_copy + m).
+  virtual void start_copies(Stream& stream, std::uint64_t seed, Index first_copy,
+                            const kernels::CopyBatch& batch) const;
+  /// One step of every row; rows that it ends become the start of their next episode. By default from reset() and
+  /// step(), for tasks that run on the CPU. Errors: input_error on CUDA, where a task has not overridden both.
+  virtual void step_copies(Stream& stream, const ActionBatch& actions, std::uint64_t seed, Index first_copy,
+                           const kernels::CopyBatch& batch) const;
   /// The built-in expert; null where there is none. It does not need the task to live on.
   virtual std::unique_ptr<Actor> expert() const;
 
@@ -79,6 +87,9 @@ class Task {
  private:
   TaskDescription description_;
 };
+
+/// The seed whose episodes copy `copy` plays, one after another.
+std::uint64_t copy_seed(std::uint64_t seed, Index copy);
 
 /// The names of all tasks.
 std::vector<std::string> task_names();

@@ -23,6 +23,19 @@ void step_episodes(Stream& stream, const Dynamics& dynamics, const EpisodeRules&
 }
 
 template <class Dynamics>
+void start_copies(Stream& stream, const Dynamics& dynamics, RandomKey key, Index first_copy, const CopyBatch& batch) {
+  for_each_row(stream, "start_copies", batch.episodes.rows(),
+               dynamics::StartCopyRow<Dynamics>{dynamics, key, first_copy, batch});
+}
+
+template <class Dynamics>
+void step_copies(Stream& stream, const Dynamics& dynamics, const EpisodeRules& rules, RandomKey key, Index first_copy,
+                 dynamics::ConstActionsOf<Dynamics> actions, const CopyBatch& batch) {
+  for_each_row(stream, "step_copies", batch.episodes.rows(),
+               dynamics::StepCopyRow<Dynamics>{dynamics, rules, key, first_copy, actions, batch});
+}
+
+template <class Dynamics>
 void expert_actions(Stream& stream, const Dynamics& dynamics, ConstMatrix observations,
                     dynamics::ActionsOf<Dynamics> actions) {
   for_each_row(stream, "expert_actions", observations.rows,

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "kernels/dynamics/acrobot.h"
 #include "kernels/dynamics/cartpole.h"
+#include "kernels/dynamics/mountain_car.h"
+#include "kernels/dynamics/mountain_car_continuous.h"
 #include "kernels/dynamics/pendulum.h"
 
 /// Every task whose dynamics stand in this folder, in the order in which they are listed. The operations of
@@ -8,4 +11,7 @@
 /// by its header and a line here.
 #define MYNAH_FOR_ALL_DYNAMICS(F) \
   F(CartPole)                     \
-  F(Pendulum)
+  F(Pendulum)                     \
+  F(MountainCar)                  \
+  F(MountainCarContinuous)        \
+  F(Acrobot)

@@ -105,6 +105,65 @@ struct StepRow {
   }
 };
 
+/// Row `row` becomes episode `number` of copy `copy`.
+template <class Dynamics>
+MYNAH_HOST_DEVICE void start_copy(const Dynamics& dynamics, RandomKey key, Index copy, std::int32_t number,
+                                  const kernels::EpisodeBatch& batch, Index row) {
+  start_row(dynamics, RandomWords(kernels::copy_key(key, copy), static_cast<std::uint64_t>(number)), batch, row);
+}
+
+template <class Dynamics>
+MYNAH_HOST_DEVICE void keep_next_observation(const kernels::CopyBatch& batch, Index row) {
+  if (batch.next_observations.data == nullptr) return;
+  const float* from = batch.episodes.observations.data + row * batch.episodes.observations.stride;
+  float* to = batch.next_observations.data + row * batch.next_observations.stride;
+  for (Index i = 0; i < Dynamics::observation_size; ++i) to[i] = from[i];
+}
+
+template <class Dynamics>
+struct StartCopyRow {
+  Dynamics dynamics;
+  RandomKey key;
+  Index first_copy;
+  kernels::CopyBatch batch;
+
+  MYNAH_HOST_DEVICE void operator()(Index row) const {
+    start_copy(dynamics, key, first_copy + row, 0, batch.episodes, row);
+    keep_next_observation<Dynamics>(batch, row);
+    batch.episodes.rewards.data[row] = 0.0f;
+    batch.numbers.data[row] = 0;
+    batch.terminated.data[row] = 0;
+    batch.truncated.data[row] = 0;
+    batch.last_returns.data[row] = 0.0;
+    batch.last_lengths.data[row] = 0;
+  }
+};
+
+template <class Dynamics>
+struct StepCopyRow {
+  Dynamics dynamics;
+  kernels::EpisodeRules rules;
+  RandomKey key;
+  Index first_copy;
+  ConstActionsOf<Dynamics> actions;
+  kernels::CopyBatch batch;
+
+  MYNAH_HOST_DEVICE void operator()(Index row) const {
+    using kernels::EpisodeStatus;
+    const kernels::EpisodeBatch& episodes = batch.episodes;
+    const EpisodeStatus status = advance_row(dynamics, rules, row_of(actions, row), episodes, row);
+    dynamics.observe(episodes.states.data + row * episodes.states.stride,
+                     episodes.observations.data + row * episodes.observations.stride);
+    keep_next_observation<Dynamics>(batch, row);
+    batch.terminated.data[row] = status == EpisodeStatus::terminated ? 1 : 0;
+    batch.truncated.data[row] = status == EpisodeStatus::timed_out ? 1 : 0;
+    if (kernels::goes_on(static_cast<std::int32_t>(status))) return;
+    batch.last_returns.data[row] = episodes.returns.data[row];
+    batch.last_lengths.data[row] = episodes.elapsed.data[row];
+    start_copy(dynamics, key, first_copy + row, ++batch.numbers.data[row], episodes, row);
+  }
+};
+
 template <class Dynamics>
 struct ExpertRow {
   Dynamics dynamics;

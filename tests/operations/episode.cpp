@@ -32,6 +32,28 @@ struct Tensors {
   }
 };
 
+/// Of copies that start again by themselves.
+struct CopyTensors {
+  Tensors episodes;
+  Tensor<std::int32_t> numbers, terminated, truncated, last_lengths;
+  Tensor<float> next_observations;
+  Tensor<double> last_returns;
+
+  CopyTensors(Parity& run, Index rows, Index state_size, Index observation_size)
+      : episodes(run, rows, state_size, observation_size),
+        numbers(run.output<std::int32_t>(1, rows)),
+        terminated(run.output<std::int32_t>(1, rows)),
+        truncated(run.output<std::int32_t>(1, rows)),
+        last_lengths(run.output<std::int32_t>(1, rows)),
+        next_observations(run.output(rows, observation_size, {3, 0})),
+        last_returns(run.output<double>(1, rows)) {}
+
+  kernels::CopyBatch batch(const Place& at) const {
+    return {episodes.batch(at),           at.vector(numbers),      at.vector(terminated),  at.vector(truncated),
+            at.matrix(next_observations), at.vector(last_returns), at.vector(last_lengths)};
+  }
+};
+
 /// Actions in device memory, as the dynamics take them.
 template <class Dynamics>
 struct Actions {
@@ -82,6 +104,25 @@ void register_task(Family& family, Index rows) {
       kernels::reset_episodes(at.stream, Dynamics{}, key, 1000, tensors.batch(at));
       for (int step = 0; step < 4; ++step) {
         kernels::step_episodes(at.stream, Dynamics{}, rules, actions.at(at), tensors.batch(at));
+      }
+    });
+  });
+  const auto copies_of = [rows](Parity& run) {
+    return CopyTensors(run, rows, dynamics::stored_state_size<Dynamics>, Dynamics::observation_size);
+  };
+  family.operation("start_copies", text, [=](Parity& run) {
+    const CopyTensors tensors = copies_of(run);
+    run.expect_same([=](const Place& at) { kernels::start_copies(at.stream, Dynamics{}, key, 70, tensors.batch(at)); });
+  });
+  family.operation("step_copies", text, [=](Parity& run) {
+    const CopyTensors tensors = copies_of(run);
+    const auto actions = Actions<Dynamics>::given(run, rows);
+    // Two episodes end, and the third begins.
+    const kernels::EpisodeRules rules{2, rows % 2 == 0};
+    run.expect_same([=](const Place& at) {
+      kernels::start_copies(at.stream, Dynamics{}, key, 70, tensors.batch(at));
+      for (int step = 0; step < 5; ++step) {
+        kernels::step_copies(at.stream, Dynamics{}, rules, key, 70, actions.at(at), tensors.batch(at));
       }
     });
   });
@@ -151,7 +192,8 @@ const Family episode("episode", [](Family& family) {
 #undef MYNAH_REGISTER
     register_actions(family, rows, columns++ % 9 + 1);
   }
-  const std::vector<std::string> operations{"reset_episodes", "step_episodes",   "expert_actions", "random_actions",
+  const std::vector<std::string> operations{"reset_episodes", "step_episodes",   "start_copies",
+                                            "step_copies",    "expert_actions",  "random_actions",
                                             "random_labels",  "perturb_actions", "perturb_labels"};
   family.without(operations, {Aspect::gradient, Aspect::tangent}, "nothing is differentiated through a task");
   family.without(operations, {Aspect::pytorch}, "tasks are compared with Gymnasium: tests/dynamics_test.cpp");
