@@ -27,13 +27,15 @@ namespace mynah::dynamics {
 struct Driving {
   static constexpr const char* name = "Driving-v0";
   static constexpr const char* observation_names[] = {
-      "lateral_offset",  "heading_error",   "speed",           "steering_angle",  "curvature_0m",  "curvature_8m",
-      "curvature_16m",   "curvature_24m",   "curvature_32m",   "range_right_130", "range_right_100", "range_right_75",
-      "range_right_55",  "range_right_40",  "range_right_30",  "range_right_25",  "range_right_20",  "range_right_15",
-      "range_right_10",  "range_right_5",   "range_ahead",     "range_left_5",    "range_left_10",   "range_left_15",
-      "range_left_20",   "range_left_25",   "range_left_30",   "range_left_40",   "range_left_55",   "range_left_75",
-      "range_left_100",  "range_left_130"};
+      "lateral_offset", "heading_error",  "speed",          "steering_angle",  "curvature_0m",    "curvature_8m",
+      "curvature_16m",  "curvature_24m",  "curvature_32m",  "range_right_130", "range_right_100", "range_right_75",
+      "range_right_55", "range_right_40", "range_right_30", "range_right_25",  "range_right_20",  "range_right_15",
+      "range_right_10", "range_right_5",  "range_ahead",    "range_left_5",    "range_left_10",   "range_left_15",
+      "range_left_20",  "range_left_25",  "range_left_30",  "range_left_40",   "range_left_55",   "range_left_75",
+      "range_left_100", "range_left_130"};
   static constexpr const char* action_names[] = {"steering", "throttle"};
+  static constexpr double random_return = 0.0;
+  static constexpr double expert_return = 1.0;
 
   static constexpr Index obstacles = 12;
   static constexpr Index previews = 5;  ///< Curvatures 0, 8, ... 32 m ahead of the rear axle.
@@ -60,11 +62,11 @@ struct Driving {
   static constexpr double acceleration = 3.0;   // m/s² at full throttle
   static constexpr double braking = 6.0;
   static constexpr double max_speed = 16.0;
-  static constexpr double grip = 7.0;  // m/s²
+  static constexpr double grip = 7.0;        // m/s²
   static constexpr double half_width = 4.0;  // of the road
   static constexpr double car_half_width = 0.9;
-  static constexpr double car_front = 3.7;  // ahead of the rear axle
-  static constexpr double car_back = 1.0;   // behind it
+  static constexpr double car_front = 3.7;   // ahead of the rear axle
+  static constexpr double car_back = 1.0;    // behind it
   static constexpr double sensor_at = 1.35;  // of the ranges, ahead of the rear axle
   static constexpr double max_range = 40.0;
   static constexpr double obstacle_radius = 0.9;
@@ -113,9 +115,9 @@ struct Driving {
     }
   }
 
-  /// reward = 0.1 ds - 0.01 d² - 0.02 (steering moved / most it can move)², and -10 where the car leaves the road, turns
-  /// round or hits an obstacle. First the steering and the speed change, then the car moves with them (one Runge-Kutta
-  /// step of fourth order).
+  /// reward = 0.1 ds - 0.01 d² - 0.02 (steering moved / most it can move)², and -10 where the car leaves the road,
+  /// turns round or hits an obstacle. First the steering and the speed change, then the car moves with them (one
+  /// Runge-Kutta step of fourth order).
   MYNAH_HOST_DEVICE StepOutcome step(double* state, const Action* action) const {
     const double wanted = max_steering * clipped(static_cast<double>(action[0]), 1.0);
     const double turned = clipped(wanted - state[4], steering_rate * time_step);
@@ -126,8 +128,8 @@ struct Driving {
     const double before = state[0];
     move(state);
     const double d = state[1];
-    const bool ended = d > half_width || d < -half_width || state[2] > 0.5 * pi || state[2] < -0.5 * pi ||
-                       hits_obstacle(state);
+    const bool ended =
+        d > half_width || d < -half_width || state[2] > 0.5 * pi || state[2] < -0.5 * pi || hits_obstacle(state);
     const double share = turned / (steering_rate * time_step);
     return {0.1 * (state[0] - before) - 0.01 * (d * d) - 0.02 * (share * share) - (ended ? 10.0 : 0.0), ended};
   }
@@ -178,8 +180,7 @@ struct Driving {
     const DrivingRoad road = road_of(state);
     for (Index i = 0; i < 4; ++i) observation[i] = static_cast<float>(state[i + 1]);
     for (Index i = 0; i < previews; ++i) {
-      observation[4 + i] =
-          static_cast<float>(road.curvature(state[0] + preview_spacing * static_cast<double>(i)));
+      observation[4 + i] = static_cast<float>(road.curvature(state[0] + preview_spacing * static_cast<double>(i)));
     }
     observe_ranges(state, observation + 4 + previews);
   }
@@ -190,7 +191,8 @@ struct Driving {
     DrivingRoad::Station line[stations];
     line[stations_behind] = DrivingRoad::origin(state[0]);
     for (Index k = stations_behind; k > 0; --k) line[k - 1] = road.after(line[k], -station_spacing, direction);
-    for (Index k = stations_behind; k + 1 < stations; ++k) line[k + 1] = road.after(line[k], station_spacing, direction);
+    for (Index k = stations_behind; k + 1 < stations; ++k)
+      line[k + 1] = road.after(line[k], station_spacing, direction);
     // From here on all is seen from the sensor, in the road's frame.
     const double sensor_x = sensor_at * cos(state[2]);
     const double sensor_y = state[1] + sensor_at * sin(state[2]);

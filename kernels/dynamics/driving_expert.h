@@ -31,15 +31,16 @@ class DrivingView {
   /// The largest curvature of the next `along` metres, without its sign.
   MYNAH_HOST_DEVICE double sharpest(double along) const {
     double most = 0.0;
+    MYNAH_ROLLED
     for (Index k = 0; k < points && spacing * static_cast<double>(k) <= along; ++k) {
       most = fmax(most, fabs(curvature_[k]));
     }
     return most;
   }
 
-  bool obstacle;            ///< Whether there is one.
-  double obstacle_ahead;    ///< Along the road from the rear axle to what is seen of it.
-  double obstacle_offset;   ///< The middle of what is seen of it.
+  bool obstacle;           ///< Whether there is one.
+  double obstacle_ahead;   ///< Along the road from the rear axle to what is seen of it.
+  double obstacle_offset;  ///< The middle of what is seen of it.
 
  private:
   static constexpr double spacing = 4.0;
@@ -97,8 +98,7 @@ class DrivingView {
     MYNAH_ROLLED
     while (k > 0 && forward < 0.0) forward = ahead_of(--k, x, y);
     *along = spacing * static_cast<double>(k) + forward;
-    *offset = (y - y_[k]) * cosine_[k] - (x - x_[k]) * sine_[k] -
-              0.5 * curvature_[k] * forward * forward;
+    *offset = (y - y_[k]) * cosine_[k] - (x - x_[k]) * sine_[k] - 0.5 * curvature_[k] * forward * forward;
     return *along > -2.5 && *along < farthest_ahead && fabs(*offset) < Driving::half_width - 0.75;
   }
   MYNAH_HOST_DEVICE double ahead_of(Index k, double x, double y) const {

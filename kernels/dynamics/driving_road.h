@@ -59,8 +59,8 @@ struct DrivingRoad {
   }
 };
 
-/// The distance from the origin along the unit vector (cosine, sine) to a circle around (x, y); `none` where it does not
-/// meet it, 0 from inside.
+/// The distance from the origin along the unit vector (cosine, sine) to a circle around (x, y); `none` where it does
+/// not meet it, 0 from inside.
 MYNAH_HOST_DEVICE inline double distance_to_circle(double cosine, double sine, double x, double y, double radius,
                                                    double none) {
   const double along = cosine * x + sine * y;

@@ -15,6 +15,16 @@ std::string known_tasks() {
   return text;
 }
 
+void take_parameters(const std::vector<std::string>& given, TaskOptions& options) {
+  for (const std::string& text : given) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw input_error("--task-option " + text, "it has no name and value", "write KEY=VALUE, such as opening=right");
+    }
+    options.parameters[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+}
+
 }  // namespace
 
 void add_task_options(CLI::App& command, TaskRequest& request) {
@@ -24,6 +34,10 @@ void add_task_options(CLI::App& command, TaskRequest& request) {
                    "reward 0: returns stay the same, and the length of an episode tells nothing");
   command.add_option("--max-steps", request.options.max_steps, "Limit of steps; 0: the task's own")
       ->capture_default_str();
+  command.add_option_function<std::vector<std::string>>(
+      "--task-option", [&request](const std::vector<std::string>& given) { take_parameters(given, request.options); },
+      "KEY=VALUE, once or more. PointMaze-v0: opening=left, right or -0.75 ... 0.75. GridWorld-v0: size=8 or 5x9,\n"
+      "map=FILE, slip=0.1, discount=0.99");
 }
 
 ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, const std::string& device,

@@ -15,7 +15,7 @@ struct TaskRequest {
   TaskOptions options;
 };
 
-/// Adds --task, --fixed-horizon and --max-steps.
+/// Adds --task, --fixed-horizon, --max-steps and --task-option.
 void add_task_options(CLI::App& command, TaskRequest& request);
 
 /// Who acts: "expert" and "random" are built in; anything else names a run folder or a policy file. The run of a
