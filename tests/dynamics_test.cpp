@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "engine/demonstrations.h"
 #include "engine/npz.h"
 #include "kernels/dynamics/all_dynamics.h"
+#include "kernels/dynamics/episode_rows.h"
 #include "tests/shared_data.h"
 
 namespace mynah {
@@ -190,6 +192,85 @@ TEST(Dynamics, StartsFillTheirRangesEvenly) {
     EXPECT_NEAR(pendulum_sum[i] / episodes, 0.0, 0.02);
     EXPECT_NEAR(pendulum_squares[i] / episodes, 1.0 / 3.0, 0.01);
   }
+}
+
+TEST(RandomWords, AreThePhiloxBlocksInOrder) {
+  const RandomKey key = random_key(8, RandomStream::task);
+  RandomWords words(key, 41);
+  for (std::uint32_t block = 0; block < 3; ++block) {
+    const PhiloxBlock expected = philox(key, 41, block);
+    for (const std::uint32_t word : {expected.x, expected.y, expected.z, expected.w}) EXPECT_EQ(words.next(), word);
+  }
+}
+
+TEST(RandomWords, NumbersHaveTheirRangesAndMoments) {
+  RandomWords words(random_key(1, RandomStream::test), 0);
+  constexpr int draws = 20000;
+  double uniform_sum = 0.0, normal_sum = 0.0, normal_squares = 0.0;
+  int counts[7] = {};
+  for (int i = 0; i < draws; ++i) {
+    const double uniform = words.between(-0.6, -0.4);
+    ASSERT_TRUE(uniform > -0.6 && uniform < -0.4);
+    uniform_sum += uniform;
+    const double normal = words.normal();
+    normal_sum += normal;
+    normal_squares += normal * normal;
+    ++counts[words.below(7)];
+  }
+  // Five standard errors each.
+  EXPECT_NEAR(uniform_sum / draws, -0.5, 5.0 * 0.0577 / std::sqrt(draws));
+  EXPECT_NEAR(normal_sum / draws, 0.0, 5.0 / std::sqrt(draws));
+  EXPECT_NEAR(normal_squares / draws, 1.0, 5.0 * std::sqrt(2.0 / draws));
+  for (const int count : counts) EXPECT_NEAR(count, draws / 7.0, 5.0 * std::sqrt(draws / 7.0));
+}
+
+/// Dynamics with a parameter, whose steps are random.
+struct RandomWalk {
+  static constexpr Index state_size = 1, observation_size = 1, action_size = 1;
+  using Action = float;
+  double size = 1.0;
+
+  void reset(RandomWords& words, double* state) const { state[0] = words.symmetric(); }
+  dynamics::StepOutcome step(double* state, const Action*, RandomWords& words) const {
+    state[0] += size * words.normal();
+    return {state[0], false};
+  }
+  void observe(const double* state, float* observation) const { observation[0] = static_cast<float>(state[0]); }
+};
+static_assert(dynamics::has_random_steps<RandomWalk> && !dynamics::has_random_steps<CartPole>);
+static_assert(dynamics::stored_state_size<RandomWalk> == 3 && dynamics::stored_state_size<CartPole> == 4);
+static_assert(!dynamics::has_expert<RandomWalk> && dynamics::has_expert<CartPole>);
+
+/// Positions of episodes first ... first + rows - 1 after each of 6 steps, [6][rows].
+std::vector<std::vector<double>> walk(Index rows, Index first, double size) {
+  const auto n = static_cast<std::size_t>(rows);
+  std::vector<double> states(3 * n), returns(n);
+  std::vector<float> observations(n), rewards(n), actions(n);
+  std::vector<std::int32_t> elapsed(n), status(n);
+  const kernels::EpisodeBatch batch{{states.data(), rows, 3}, {observations.data(), rows, 1}, {rewards.data(), rows},
+                                    {returns.data(), rows},   {elapsed.data(), rows},         {status.data(), rows}};
+  const RandomWalk dynamics{size};
+  const dynamics::ResetRow<RandomWalk> reset{dynamics, random_key(4, RandomStream::task), first, batch};
+  const dynamics::StepRow<RandomWalk> step{dynamics, {100, false}, {actions.data(), rows, 1}, batch};
+  std::vector<std::vector<double>> positions;
+  for (Index m = 0; m < rows; ++m) reset(m);
+  for (int t = 0; t < 6; ++t) {
+    for (Index m = 0; m < rows; ++m) step(m);
+    auto& now = positions.emplace_back();
+    for (std::size_t m = 0; m < n; ++m) now.push_back(states[3 * m]);
+  }
+  return positions;
+}
+
+TEST(RandomSteps, DependOnTheEpisodeAndTheStepAlone) {
+  const auto together = walk(9, 20, 1.0), alone = walk(1, 25, 1.0), smaller = walk(1, 25, 0.5);
+  for (std::size_t t = 0; t < 6; ++t) EXPECT_EQ(together[t][5], alone[t][0]);
+  std::set<double> steps;
+  for (std::size_t t = 1; t < 6; ++t) {
+    for (std::size_t m = 0; m < 9; ++m) steps.insert(together[t][m] - together[t - 1][m]);
+    EXPECT_NEAR(smaller[t][0] - smaller[t - 1][0], 0.5 * (alone[t][0] - alone[t - 1][0]), 1e-15);
+  }
+  EXPECT_EQ(steps.size(), 5u * 9u);  // no number was drawn twice
 }
 
 }  // namespace

@@ -17,12 +17,14 @@ struct VectorTaskOptions {
 /// Copy m plays the episodes 0, 1, ... of the seed copy_seed(seed, first_copy + m): they depend on (seed, number of the
 /// copy, number of the episode) and the actions alone, whatever the number of copies and of threads, to the bit. On the
 /// CPU the stream's threads share the copies (Stream::use_threads); on CUDA a step is one kernel, whose pointers never
-/// change, so that it can be recorded.
+/// change, so that it can be recorded. An actor that draws its numbers by episode and step, such as the random policy,
+/// draws the same in every episode of a copy.
 ///
-///   VectorTask tasks(stream, *make_task("cartpole"), {.copies = 4096, .seed = 1});
+///   const auto task = make_task("cartpole");
+///   VectorTask copies(stream, *task, {.copies = 4096, .seed = 1});
 ///   for (int step = 0; step < 1000; ++step) {
-///     policy.act(stream, tasks.observations(), tasks.actions());
-///     tasks.step();
+///     actor->act(stream, {copies.observations(), copies.elapsed(), 0}, copies.actions());
+///     copies.step();
 ///   }
 class VectorTask {
  public:

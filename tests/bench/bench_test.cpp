@@ -112,7 +112,7 @@ TEST_F(Bench, ListSaysWhatThereIsAndHowToGetWhatIsMissing) {
   const json list = run_program({"list", "--json"}).json();
   EXPECT_GE(list.at("workloads").size(), 60U);
   EXPECT_EQ(list.at("devices").at(0).at("device"), "cpu");
-  for (const char* peer : {"torch", "torch-compiled", "jax"}) {
+  for (const char* peer : {"torch", "torch-compiled", "jax", "gymnasium"}) {
     EXPECT_EQ(list.at("peers").at(peer).at("missing"), "No module named sunflower");
     EXPECT_EQ(list.at("peers").at(peer).at("get"), "plant one");
   }
