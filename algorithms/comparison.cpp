@@ -108,7 +108,7 @@ ComparisonResult compare(const TaskDescription& task, std::span<const ComparedRu
                          const ComparisonOptions& options) {
   const BootstrapOptions bootstrap{.resamples = options.resamples, .seed = options.seed};
   ComparisonResult result;
-  result.task = task.name;
+  result.task = task.text();
   result.baseline = runs[baseline].name;
   result.episodes = static_cast<Index>(runs[baseline].returns.front().size());
   const Comparison against{{}, scores_of(runs[baseline].returns, resample_of(runs[baseline], options.resample))};

@@ -174,6 +174,21 @@ TEST(EvaluationStatistics, IntervalsOverSeedsCoverTheTruth) {
   expect_coverage(skewed_returns, 5, 20);
 }
 
+TEST(EvaluationStatistics, PercentilesOfFewSeedsAreTooShort) {
+  const double truth = truth_of(normal_returns).mean;
+  int covered = 0;
+  for (int number = 0; number < cases; ++number) {
+    Draws draws(static_cast<std::uint64_t>(number));
+    const Returns returns = simulate(draws, 5, 20, normal_returns.offset, normal_returns.episode);
+    const BootstrapOptions options{
+        .resamples = 800, .seed = static_cast<std::uint64_t>(number), .method = IntervalMethod::percentile};
+    covered += covers(estimate_mean(Scores::of_seeds(returns), options), truth) ? 1 : 0;
+  }
+  EXPECT_GT(covered, 0.80 * cases);
+  EXPECT_LT(covered, 0.88 * cases) << "if percentiles were as good, there would be no reason for another method";
+  std::printf("percentiles, normal, 5 x 20: mean %.1f %%\n", 100.0 * covered / cases);
+}
+
 TEST(EvaluationStatistics, IntervalsOverEpisodesCoverTheTruth) {
   expect_coverage(one_normal, 1, 20);
   expect_coverage(one_skewed, 1, 50);

@@ -21,7 +21,7 @@ namespace {
 struct Request {
   std::vector<std::string> runs;
   std::string baseline;
-  std::string task;
+  TaskRequest task;
   std::string device = "auto";
   RolloutOptions rollout;
   ComparisonOptions comparison;
@@ -91,7 +91,7 @@ void refuse_equal_names(const std::vector<ComparedRun>& runs) {
 
 /// --task, or the one task that all policies were trained for.
 std::string task_of(const std::vector<ComparedRun>& runs, const Request& request) {
-  if (!request.task.empty()) return request.task;
+  if (!request.task.name.empty()) return request.task.name;
   std::string task, first;
   for (const ComparedRun& run : runs) {
     for (const std::string& policy : run.seeds) {
@@ -110,7 +110,7 @@ std::string task_of(const std::vector<ComparedRun>& runs, const Request& request
 }
 
 /// Seed s of a run takes episodes s N ... s N + N - 1, so that seeds do not share their start states; runs do.
-void run_seeds(ComparedRun& run, const std::string& task, const Request& request) {
+void run_seeds(ComparedRun& run, const TaskRequest& task, const Request& request) {
   RolloutOptions options = request.rollout;
   for (const std::string& policy : run.seeds) {
     ActorChoice choice(policy, task, request.device, options.seed);
@@ -129,9 +129,11 @@ void run(const Request& request) {
     throw input_error("--baseline " + request.baseline, "is the only run: there is nothing to compare",
                       "name another run");
   }
-  const std::string task = task_of(runs, request);
+  TaskRequest task = request.task;
+  task.name = task_of(runs, request);
   for (ComparedRun& one : runs) run_seeds(one, task, request);
-  const ComparisonResult result = compare(make_task(task)->description(), runs, baseline, request.comparison);
+  const ComparisonResult result =
+      compare(make_task(task.name, task.options)->description(), runs, baseline, request.comparison);
   if (request.json) return print_json(to_json(result));
   fmt::print("{}", comparison_table(result));
 }
@@ -154,7 +156,7 @@ void add_compare(CLI::App& app) {
       ->required();
   command->add_option("--baseline", request->baseline, "One of the runs, by name or path, or a further one")
       ->required();
-  command->add_option("--task", request->task, "Name of a task; by default the policies' own");
+  add_task_options(*command, request->task);
   command->add_option("--episodes", request->rollout.episodes, "Episodes of every seed")->capture_default_str();
   command->add_option("--seed", request->rollout.seed, "Of start states and resamples")->capture_default_str();
   command

@@ -4,7 +4,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "algorithms/drawing/film.h"
 #include "algorithms/evaluation.h"
+#include "kernels/error.h"
 #include "tools/program/actor_choice.h"
 #include "tools/program/command.h"
 
@@ -16,10 +18,27 @@ struct Request {
   TaskRequest task;
   std::string device = "auto";
   RolloutOptions rollout;
+  std::string record;
+  FilmOptions film;
   bool json = false;
 };
 
+void film(const Request& request) {
+  if (request.policies.size() > 1) {
+    throw input_error("--record", "films one policy, and several are named", "name one policy");
+  }
+  const std::string& policy = request.policies.front();
+  ActorChoice choice(policy, request.task, request.device, request.rollout.seed);
+  FilmOptions options = request.film;
+  options.seed = request.rollout.seed;
+  film_episodes(choice.stream(), *choice.task, *choice.actor, request.record, options);
+  fmt::print(stderr, "{}: {} of {} by {}\n", request.record,
+             options.episodes == 1 ? "an episode" : fmt::format("{} episodes", options.episodes),
+             choice.task->description().text(), policy);
+}
+
 void run(const Request& request) {
+  if (!request.record.empty()) film(request);
   std::vector<NamedEvaluation> evaluations;
   for (const std::string& policy : request.policies) {
     ActorChoice choice(policy, request.task, request.device, request.rollout.seed);
@@ -51,6 +70,14 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();
   command->add_option("--seed", request->rollout.seed, "Of the start states")->capture_default_str();
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  command->add_option("--record", request->record,
+                      "File to film episodes into: .gif, .svg (animated) or .mp4 (needs the command ffmpeg)");
+  command->add_option("--record-episodes", request->film.episodes, "How many of the episodes to film")
+      ->capture_default_str();
+  command
+      ->add_option("--fps", request->film.frames_per_second,
+                   "Steps shown in a second; 0: as fast as the task's own time")
+      ->capture_default_str();
   add_json_flag(*command, request->json);
   command->callback([request] { run(*request); });
 }

@@ -3,9 +3,12 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
-#include "algorithms/rollout.h"
+#include "algorithms/filtered_collection.h"
+#include "algorithms/sampled_policy_actor.h"
 #include "engine/inspection.h"
+#include "kernels/error.h"
 #include "tools/program/actor_choice.h"
 #include "tools/program/command.h"
 
@@ -18,12 +21,36 @@ struct Request {
   std::string out;
   std::string device = "auto";
   CollectOptions collect;
+  bool sampled = false;
+  std::optional<double> least_return;
+  Index most_attempts = 0;
   bool json = false;
 };
 
+/// For --sampled: what acts instead of the choice's own actor.
+std::unique_ptr<Actor> sampled_actor(ActorChoice& choice, const Request& request) {
+  if (!choice.ensemble || choice.ensemble->size() > 1) {
+    throw input_error("--sampled", fmt::format("'{}' is no single policy", request.policy),
+                      "name the run folder of one, or a policy file, with --policy");
+  }
+  return std::make_unique<SampledPolicyActor>(choice.ensemble->member(0), *choice.task, request.collect.seed);
+}
+
+FilteredDemonstrations collect_as_asked(const Request& request, ActorChoice& choice) {
+  if (request.sampled) choice.actor = sampled_actor(choice, request);
+  if (!request.least_return) {
+    if (request.most_attempts > 0) {
+      throw input_error("--max-attempts", "is for --min-return alone", "add --min-return, or leave it out");
+    }
+    return {collect(choice.stream(), *choice.task, *choice.actor, request.collect), 0};
+  }
+  return collect_filtered(choice.stream(), *choice.task, *choice.actor, request.collect,
+                          {*request.least_return, request.most_attempts});
+}
+
 void run(const Request& request) {
   ActorChoice choice(request.policy, request.task, request.device, request.collect.seed);
-  const Demonstrations demonstrations = collect(choice.stream(), *choice.task, *choice.actor, request.collect);
+  const auto [demonstrations, dropped] = collect_as_asked(request, choice);
   save_demonstrations(request.out, demonstrations);
   const Inspection inspection = inspect(demonstrations);
   if (request.json) {
@@ -33,11 +60,13 @@ void run(const Request& request) {
                        {"episodes", inspection.episodes},
                        {"rows", inspection.rows},
                        {"return_mean", inspection.returns.mean},
-                       {"return_std", inspection.returns.standard_deviation}});
+                       {"return_std", inspection.returns.standard_deviation},
+                       {"dropped", dropped}});
   }
-  fmt::print("{}: {} episodes of {}, {} steps, return {:.2f} ± {:.2f}\n", request.out, inspection.episodes,
+  fmt::print("{}: {} episodes of {}, {} steps, return {:.2f} ± {:.2f}{}\n", request.out, inspection.episodes,
              choice.task->description().text(), inspection.rows, inspection.returns.mean,
-             inspection.returns.standard_deviation);
+             inspection.returns.standard_deviation,
+             request.least_return ? fmt::format("; {} dropped below {:g}", dropped, *request.least_return) : "");
 }
 
 }  // namespace
@@ -55,7 +84,14 @@ void add_record(CLI::App& app) {
                    "Disturbs what is executed, not what is recorded: deviation in half action ranges, or the\n"
                    "probability of a random discrete action; 0 to 1")
       ->capture_default_str();
-  command->add_option("--seed", request->collect.seed, "Of start states and noise")->capture_default_str();
+  command->add_flag("--sampled", request->sampled,
+                    "Draw a policy's discrete actions by their probabilities, instead of taking the likeliest");
+  command->add_option("--min-return", request->least_return,
+                      "Drop episodes that return less, and go on until --episodes are kept");
+  command->add_option("--max-attempts", request->most_attempts,
+                      "Episodes to run at most for --min-return; by default 100 for each that is wanted");
+  command->add_option("--seed", request->collect.seed, "Of start states, noise and drawn actions")
+      ->capture_default_str();
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   command->add_option("--out", request->out, "File to write (.npz)")->required();
   add_json_flag(*command, request->json);
