@@ -124,10 +124,12 @@ TEST(GridWorld, TheTaskMovesAsTheTablesSay) {
     for (std::int32_t action = 0; action < 4; ++action) {
       std::vector<int> counts(9, 0);
       for (int i = 0; i < draws; ++i) {
-        dynamics::RandomWords words(random_key(8, RandomStream::test), static_cast<std::uint64_t>(s * 4 + action) << 32 | i);
+        dynamics::RandomWords words(random_key(8, RandomStream::test),
+                                    static_cast<std::uint64_t>(s * 4 + action) << 32 | i);
         double state[2] = {static_cast<double>(s / 3), static_cast<double>(s % 3)};
         const dynamics::StepOutcome outcome = rules.step(state, &action, words);
-        const auto next = static_cast<std::size_t>(world.state_at(static_cast<Index>(state[0]), static_cast<Index>(state[1])));
+        const auto next =
+            static_cast<std::size_t>(world.state_at(static_cast<Index>(state[0]), static_cast<Index>(state[1])));
         ++counts[next];
         ASSERT_EQ(outcome.reward, mdp.rewards[next]);
         ASSERT_EQ(outcome.terminated, mdp.ends[next] != 0);
@@ -135,7 +137,8 @@ TEST(GridWorld, TheTaskMovesAsTheTablesSay) {
       for (Index next = 0; next < 9; ++next) {
         const double p = mdp.transition(s, action, next);
         const double deviation = std::sqrt(draws * p * (1.0 - p));
-        EXPECT_NEAR(counts[static_cast<std::size_t>(next)], draws * p, 5.0 * deviation) << s << " " << action << " " << next;
+        EXPECT_NEAR(counts[static_cast<std::size_t>(next)], draws * p, 5.0 * deviation)
+            << s << " " << action << " " << next;
       }
     }
   }

@@ -96,7 +96,8 @@ TEST(PointMaze, RandomWalksStayOutsideOfWalls) {
       (stopped ? contacts : free_moves) += 1;
       for (int k = 1; !stopped && k < 50; ++k) {
         const double share = k / 50.0;
-        ASSERT_FALSE(in_wall(maze, before[0] + share * (state[0] - before[0]), before[1] + share * (state[1] - before[1])));
+        ASSERT_FALSE(
+            in_wall(maze, before[0] + share * (state[0] - before[0]), before[1] + share * (state[1] - before[1])));
       }
     }
   }

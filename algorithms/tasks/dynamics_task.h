@@ -40,9 +40,7 @@ TaskDescription describe_dynamics(const TaskOptions& options, const Dynamics& dy
   }
   d.max_steps = options.max_steps > 0 ? options.max_steps : Dynamics::max_steps;
   d.fixed_horizon = options.fixed_horizon;
-  for (const auto& [key, value] : options.parameters) {
-    d.parameters += (d.parameters.empty() ? "" : ", ") + key + "=" + value;
-  }
+  d.parameters = options.parameters;
   d.observation_names.assign(std::begin(Dynamics::observation_names), std::end(Dynamics::observation_names));
   d.action_names.assign(std::begin(Dynamics::action_names), std::end(Dynamics::action_names));
   if constexpr (requires { Dynamics::random_return + Dynamics::expert_return; }) {

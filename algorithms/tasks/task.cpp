@@ -53,7 +53,8 @@ void check(const TaskOptions& options) {
 }  // namespace
 
 std::string TaskDescription::text() const {
-  std::string rules = parameters;
+  std::string rules;
+  for (const auto& [key, value] : parameters) rules += (rules.empty() ? "" : ", ") + key + "=" + value;
   if (fixed_horizon) rules += rules.empty() ? "fixed horizon" : ", fixed horizon";
   return rules.empty() ? name : name + " (" + rules + ")";
 }

@@ -38,7 +38,7 @@ struct TaskDescription {
   /// `mynah evaluate random --task NAME --episodes 10000 --seed 0 --json`, and the same with `expert`.
   std::optional<ReferenceReturns> reference_returns;
 
-  std::string parameters;  ///< Those that were chosen: "opening=right".
+  std::map<std::string, std::string> parameters;  ///< TaskOptions::parameters
   /// For people: "CartPole-v1", "CartPole-v1 (fixed horizon)", "PointMaze-v0 (opening=right, fixed horizon)".
   std::string text() const;
 };

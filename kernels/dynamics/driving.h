@@ -5,6 +5,7 @@
 
 #include "kernels/dynamics/driving_road.h"
 #include "kernels/dynamics/random_words.h"
+#include "kernels/dynamics/rolled.h"
 #include "kernels/host_device.h"
 #include "kernels/view.h"
 
@@ -34,8 +35,8 @@ struct Driving {
       "range_left_20",  "range_left_25",  "range_left_30",  "range_left_40",   "range_left_55",   "range_left_75",
       "range_left_100", "range_left_130"};
   static constexpr const char* action_names[] = {"steering", "throttle"};
-  static constexpr double random_return = 0.0;
-  static constexpr double expert_return = 1.0;
+  static constexpr double random_return = -11.49;
+  static constexpr double expert_return = 30.83;
 
   static constexpr Index obstacles = 12;
   static constexpr Index previews = 5;  ///< Curvatures 0, 8, ... 32 m ahead of the rear axle.
@@ -190,13 +191,16 @@ struct Driving {
     const double direction = road.direction(state[0]);
     DrivingRoad::Station line[stations];
     line[stations_behind] = DrivingRoad::origin(state[0]);
+    MYNAH_ROLLED
     for (Index k = stations_behind; k > 0; --k) line[k - 1] = road.after(line[k], -station_spacing, direction);
+    MYNAH_ROLLED
     for (Index k = stations_behind; k + 1 < stations; ++k)
       line[k + 1] = road.after(line[k], station_spacing, direction);
     // From here on all is seen from the sensor, in the road's frame.
     const double sensor_x = sensor_at * cos(state[2]);
     const double sensor_y = state[1] + sensor_at * sin(state[2]);
     double left_x[stations], left_y[stations], right_x[stations], right_y[stations];
+    MYNAH_ROLLED
     for (Index k = 0; k < stations; ++k) {
       left_x[k] = line[k].x_beside(half_width) - sensor_x;
       left_y[k] = line[k].y_beside(half_width) - sensor_y;
@@ -205,6 +209,7 @@ struct Driving {
     }
     double obstacle_x[2], obstacle_y[2];
     const Index seen = place_obstacles(state, line, direction, obstacle_x, obstacle_y);
+    MYNAH_ROLLED
     for (Index ray = 0; ray < rays; ++ray) {
       const double angle = state[2] + pi / 180.0 * ray_degrees(ray);
       const double cosine = cos(angle), sine = sin(angle);
@@ -224,6 +229,7 @@ struct Driving {
   MYNAH_HOST_DEVICE static double distance_to_line(double cosine, double sine, const double* x, const double* y,
                                                    double range) {
     double cross = cosine * y[0] - sine * x[0];
+    MYNAH_ROLLED
     for (Index k = 1; k < stations; ++k) {
       const double next = cosine * y[k] - sine * x[k];
       if ((cross < 0.0) != (next < 0.0)) {

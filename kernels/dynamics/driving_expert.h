@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "kernels/dynamics/driving.h"
-#include "kernels/dynamics/rolled.h"
 
 namespace mynah::dynamics {
 
@@ -31,7 +30,6 @@ class DrivingView {
   /// The largest curvature of the next `along` metres, without its sign.
   MYNAH_HOST_DEVICE double sharpest(double along) const {
     double most = 0.0;
-    MYNAH_ROLLED
     for (Index k = 0; k < points && spacing * static_cast<double>(k) <= along; ++k) {
       most = fmax(most, fabs(curvature_[k]));
     }
@@ -48,7 +46,6 @@ class DrivingView {
 
   MYNAH_HOST_DEVICE void see_road(const float* previews) {
     double x = 0.0, y = 0.0, direction = 0.0, last = static_cast<double>(previews[0]);
-    MYNAH_ROLLED
     for (Index k = 0; k < points; ++k) {
       const auto here = static_cast<double>(previews[k / 2]);
       curvature_[k] = k % 2 == 0 ? here : 0.5 * (here + static_cast<double>(previews[k / 2 + 1]));
@@ -70,14 +67,12 @@ class DrivingView {
   MYNAH_HOST_DEVICE void see_obstacle(const float* ranges) {
     double along[Driving::rays], offset[Driving::rays];
     obstacle_ahead = farthest_ahead;
-    MYNAH_ROLLED
     for (Index ray = 0; ray < Driving::rays; ++ray) {
       if (!hit(static_cast<double>(ranges[ray]), ray, &along[ray], &offset[ray])) along[ray] = farthest_ahead;
       obstacle_ahead = fmin(obstacle_ahead, along[ray]);
     }
     obstacle = obstacle_ahead < farthest_ahead;
     double low = Driving::half_width, high = -Driving::half_width;
-    MYNAH_ROLLED
     for (Index ray = 0; ray < Driving::rays; ++ray) {
       if (along[ray] >= farthest_ahead || along[ray] > obstacle_ahead + 3.0) continue;
       low = fmin(low, offset[ray]);
@@ -95,7 +90,6 @@ class DrivingView {
     // The last point of the road that lies behind it.
     Index k = points - 1;
     double forward = ahead_of(k, x, y);
-    MYNAH_ROLLED
     while (k > 0 && forward < 0.0) forward = ahead_of(--k, x, y);
     *along = spacing * static_cast<double>(k) + forward;
     *offset = (y - y_[k]) * cosine_[k] - (x - x_[k]) * sine_[k] - 0.5 * curvature_[k] * forward * forward;

@@ -19,8 +19,8 @@ struct GridWorld {
   static constexpr const char* name = "GridWorld-v0";
   static constexpr const char* observation_names[] = {"row", "column"};
   static constexpr const char* action_names[] = {"up", "right", "down", "left"};
-  static constexpr double random_return = 0.0;
-  static constexpr double expert_return = 1.0;
+  static constexpr double random_return = -0.535;
+  static constexpr double expert_return = 0.9309;
 
   static constexpr Index state_size = 2;  ///< Row and column, from 0, the upper left.
   static constexpr Index observation_size = 2;

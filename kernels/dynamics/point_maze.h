@@ -20,8 +20,8 @@ struct PointMaze {
   static constexpr const char* name = "PointMaze-v0";
   static constexpr const char* observation_names[] = {"x", "y", "velocity_x", "velocity_y"};
   static constexpr const char* action_names[] = {"force_x", "force_y"};
-  static constexpr double random_return = 0.0;
-  static constexpr double expert_return = 1.0;
+  static constexpr double random_return = -141.63;
+  static constexpr double expert_return = -33.62;
 
   static constexpr Index state_size = 4;  ///< x, y and their velocities.
   static constexpr Index observation_size = 4;
