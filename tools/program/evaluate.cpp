@@ -44,7 +44,9 @@ void add_evaluate(CLI::App& app) {
       "interval of the mean, and the mean between a random policy (0) and the expert (1). Several policies give a "
       "table.");
   const auto request = std::make_shared<Request>();
-  command->add_option("policy", request->policies, "Run folder, policy file, expert or random; one or more")
+  command
+      ->add_option("policy", request->policies,
+                   "Run folder, policy file, expert, random or \"command:LINE\"; one or more")
       ->required();
   command->add_option("--task", request->task, "CartPole-v1 or Pendulum-v1; by default the policy's own");
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "algorithms/rollout.h"
 #include "engine/inspection.h"
+#include "kernels/error.h"
 #include "tools/program/actor_choice.h"
 #include "tools/program/command.h"
 
@@ -21,9 +23,28 @@ struct Request {
   bool json = false;
 };
 
+/// Where what was recorded before a failure is kept: beside the file that was to be.
+std::filesystem::path partial_path(std::filesystem::path out) {
+  return out.replace_extension(".partial.npz");
+}
+
+Demonstrations record(ActorChoice& choice, const Request& request) {
+  Demonstrations partial;
+  try {
+    return collect(choice.stream(), *choice.task, *choice.actor, request.collect, &partial);
+  } catch (const Error&) {
+    if (partial.rows() > 0) {
+      save_demonstrations(partial_path(request.out), partial);
+      fmt::print(stderr, "mynah: {} steps that were recorded before it failed are kept in {}\n", partial.rows(),
+                 partial_path(request.out).string());
+    }
+    throw;
+  }
+}
+
 void run(const Request& request) {
   ActorChoice choice(request.policy, request.task, request.device, request.collect.seed);
-  const Demonstrations demonstrations = collect(choice.stream(), *choice.task, *choice.actor, request.collect);
+  const Demonstrations demonstrations = record(choice, request);
   save_demonstrations(request.out, demonstrations);
   const Inspection inspection = inspect(demonstrations);
   if (request.json) {
@@ -47,7 +68,10 @@ void add_record(CLI::App& app) {
       "record", "Record demonstrations of a built-in expert, of a random policy or of a trained policy in a task.");
   const auto request = std::make_shared<Request>();
   command->add_option("--task", request->task, "CartPole-v1 or Pendulum-v1 (or cartpole, pendulum)");
-  command->add_option("--policy", request->policy, "expert, random, a run folder or a policy file")
+  command
+      ->add_option("--policy", request->policy,
+                   "expert, random, a run folder, a policy file, or \"command:LINE\": a program asked in JSON Lines\n"
+                   "(see `mynah train dagger --help`)")
       ->capture_default_str();
   command->add_option("--episodes", request->collect.episodes, "Episodes to record")->capture_default_str();
   command
