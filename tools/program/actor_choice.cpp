@@ -1,5 +1,6 @@
 #include "tools/program/actor_choice.h"
 
+#include "algorithms/command_expert.h"
 #include "algorithms/experts.h"
 #include "algorithms/policy_actor.h"
 #include "algorithms/policy_export.h"
@@ -41,8 +42,9 @@ void add_task_options(CLI::App& command, TaskRequest& request) {
 }
 
 ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, const std::string& device,
-                         std::uint64_t seed) {
-  const bool built_in = who == "expert" || who == "random";
+                         std::uint64_t seed, double command_timeout) {
+  constexpr std::string_view command = "command:";
+  const bool built_in = who == "expert" || who == "random" || who.starts_with(command);
   if (!built_in) {
     ensemble = std::make_unique<Ensemble>(Ensemble::load(who, choose_device(device)));
   } else {
@@ -55,6 +57,8 @@ ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, con
     actor = make_expert(*task);
   } else if (who == "random") {
     actor = make_random_policy(*task, seed);
+  } else if (built_in) {
+    actor = std::make_unique<CommandExpert>(*task, who.substr(command.size()), command_timeout);
   } else if (ensemble->size() > 1) {
     actor = std::make_unique<EnsembleActor>(*ensemble, *task);
   } else {

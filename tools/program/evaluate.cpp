@@ -64,7 +64,9 @@ void add_evaluate(CLI::App& app) {
       "a "
       "table.");
   const auto request = std::make_shared<Request>();
-  command->add_option("policy", request->policies, "Run folder, policy file, expert or random; one or more")
+  command
+      ->add_option("policy", request->policies,
+                   "Run folder, policy file, expert, random or \"command:LINE\"; one or more")
       ->required();
   add_task_options(*command, request->task);  // by default the policy's own task
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();
