@@ -269,8 +269,10 @@ TEST(DrivingPhysics, RangesEndAtTheFirstEdgeOrObstacle) {
         for (const Point& q : obstacles) least = std::min(least, distance(p, q));
         return least;
       };
-      // Before its end a ray is on the road and in no obstacle.
-      for (double length = 0.0; length < range - 0.01; length += 0.25) {
+      // Before its end a ray is on the road and in no obstacle; what lies 10 m behind the car it does not see.
+      const double backward = -std::cos(angle - plane.direction(state[0]));
+      const double seen = backward > 0.0 ? std::min(range, 9.0 / backward) : range;
+      for (double length = 0.0; length < seen - 0.01; length += 0.25) {
         ASSERT_LT(plane.offset(at(length)), Driving::half_width + 0.05) << "ray " << ray << " at " << length;
         ASSERT_GT(to_obstacle(at(length)), Driving::obstacle_radius - 1e-3) << "ray " << ray << " at " << length;
       }

@@ -107,7 +107,7 @@ TEST(GridWorld, TablesAreThoseOfItsRules) {
   EXPECT_NEAR(mdp.transition(middle, 2, world.state_at(1, 2)), 0.05, 1e-15);
   // A wall to the right.
   EXPECT_NEAR(mdp.transition(world.state_at(0, 1), 1, world.state_at(0, 1)), 0.85 + 0.05, 1e-15);
-  EXPECT_EQ(mdp.transition(world.state_at(2, 0), 1, world.state_at(2, 0)), 1.0);  // the goal keeps
+  EXPECT_NEAR(mdp.transition(world.state_at(2, 0), 1, world.state_at(2, 0)), 1.0, 1e-15);  // the goal keeps
   EXPECT_EQ(mdp.rewards, (std::vector<double>{-0.1, -0.1, -0.1, -0.1, 0.5, -1.0, 1.0, -0.1, -0.1}));
   EXPECT_EQ(mdp.ends, (std::vector<std::uint8_t>{0, 0, 0, 0, 0, 1, 1, 0, 0}));
   EXPECT_EQ(mdp.starts, (std::vector<double>{1, 0, 0, 0, 0, 0, 0, 0, 0}));

@@ -176,7 +176,8 @@ struct Driving {
     return outside_x * outside_x + outside_y * outside_y < obstacle_radius * obstacle_radius;
   }
 
-  /// Ranges: distance to the first obstacle or edge of the road along a ray, at most max_range.
+  /// Ranges: distance to the first obstacle or edge of the road along a ray, at most max_range. They do not see what
+  /// lies 10 m or more behind the rear axle.
   MYNAH_HOST_DEVICE void observe(const double* state, float* observation) const {
     const DrivingRoad road = road_of(state);
     for (Index i = 0; i < 4; ++i) observation[i] = static_cast<float>(state[i + 1]);
