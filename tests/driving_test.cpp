@@ -209,10 +209,12 @@ bool touches_by_brute_force(Point obstacle, Point rear, double heading) {
                   rear.y + x * std::sin(heading) + y * std::cos(heading)};
     return distance(p, obstacle) < Driving::obstacle_radius;
   };
-  for (double x = -Driving::car_back; x <= Driving::car_front; x += 0.001) {
+  for (int i = 0; i <= 4700; ++i) {
+    const double x = -Driving::car_back + 0.001 * i;
     if (inside(x, Driving::car_half_width) || inside(x, -Driving::car_half_width)) return true;
   }
-  for (double y = -Driving::car_half_width; y <= Driving::car_half_width; y += 0.001) {
+  for (int i = 0; i <= 1800; ++i) {
+    const double y = -Driving::car_half_width + 0.001 * i;
     if (inside(-Driving::car_back, y) || inside(Driving::car_front, y)) return true;
   }
   return false;
@@ -272,7 +274,8 @@ TEST(DrivingPhysics, RangesEndAtTheFirstEdgeOrObstacle) {
       // Before its end a ray is on the road and in no obstacle; what lies 10 m behind the car it does not see.
       const double backward = -std::cos(angle - plane.direction(state[0]));
       const double seen = backward > 0.0 ? std::min(range, 9.0 / backward) : range;
-      for (double length = 0.0; length < seen - 0.01; length += 0.25) {
+      for (int i = 0; 0.25 * i < seen - 0.01; ++i) {
+        const double length = 0.25 * i;
         ASSERT_LT(plane.offset(at(length)), Driving::half_width + 0.05) << "ray " << ray << " at " << length;
         ASSERT_GT(to_obstacle(at(length)), Driving::obstacle_radius - 1e-3) << "ray " << ray << " at " << length;
       }
@@ -304,8 +307,8 @@ TEST(DrivingPhysics, RoadsAndObstaclesKeepToTheirRanges) {
   int left = 0;
   for (std::uint64_t episode = 0; episode < 500; ++episode) {
     const State state = start(episode);
-    for (double s = 0.0; s < 500.0; s += 10.0) {
-      sharpest = std::max(sharpest, std::abs(Driving::road_of(state.data()).curvature(s)));
+    for (int i = 0; i < 50; ++i) {
+      sharpest = std::max(sharpest, std::abs(Driving::road_of(state.data()).curvature(10.0 * i)));
     }
     double last = 0.0;
     for (std::size_t j = Driving::obstacles_at; j < state.size(); j += 2) {

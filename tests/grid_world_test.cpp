@@ -120,13 +120,14 @@ TEST(GridWorld, TheTaskMovesAsTheTablesSay) {
   const dynamics::GridWorld rules = world.dynamics();
   constexpr int draws = 4000;
   for (Index s = 0; s < mdp.states; ++s) {
+    const Index row = s / 3;
     if (mdp.ends[static_cast<std::size_t>(s)] != 0 || s == world.state_at(1, 1)) continue;
     for (std::int32_t action = 0; action < 4; ++action) {
       std::vector<int> counts(9, 0);
       for (int i = 0; i < draws; ++i) {
         dynamics::RandomWords words(random_key(8, RandomStream::test),
                                     static_cast<std::uint64_t>(s * 4 + action) << 32 | i);
-        double state[2] = {static_cast<double>(s / 3), static_cast<double>(s % 3)};
+        double state[2] = {static_cast<double>(row), static_cast<double>(s % 3)};
         const dynamics::StepOutcome outcome = rules.step(state, &action, words);
         const auto next =
             static_cast<std::size_t>(world.state_at(static_cast<Index>(state[0]), static_cast<Index>(state[1])));
@@ -162,7 +163,8 @@ TEST(GridWorld, TheExpertGoesWhereValueIterationSays) {
   const std::vector<std::int32_t> policy = value_iteration(world.tables()).policy;
   const dynamics::GridWorld rules = world.dynamics();
   for (Index s = 0; s < 15; ++s) {
-    const float observation[2] = {static_cast<float>(s / 5), static_cast<float>(s % 5)};
+    const Index row = s / 5;
+    const float observation[2] = {static_cast<float>(row), static_cast<float>(s % 5)};
     std::int32_t action = -1;
     rules.expert(observation, &action);
     EXPECT_EQ(action, policy[static_cast<std::size_t>(s)]) << "state " << s;

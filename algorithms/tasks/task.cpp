@@ -54,7 +54,8 @@ void check(const TaskOptions& options) {
 
 std::string TaskDescription::text() const {
   std::string rules;
-  for (const auto& [key, value] : parameters) rules += (rules.empty() ? "" : ", ") + key + "=" + value;
+  for (const auto& [key, value] : parameters)
+    rules.append(rules.empty() ? "" : ", ").append(key).append("=").append(value);
   if (fixed_horizon) rules += rules.empty() ? "fixed horizon" : ", fixed horizon";
   return rules.empty() ? name : name + " (" + rules + ")";
 }

@@ -86,7 +86,8 @@ struct Driving {
   /// Direction of a ray from the car's own, in degrees: every 5 degrees ahead, further apart to the sides (40, 55, 75,
   /// 100, 130). ray: 0 (right) ... rays - 1 (left).
   MYNAH_HOST_DEVICE static double ray_degrees(Index ray) {
-    const auto step = static_cast<double>(ray - rays / 2);
+    constexpr Index ahead = rays / 2;
+    const auto step = static_cast<double>(ray - ahead);
     const double size = step < 0.0 ? -step : step;
     const double beyond = size > 6.0 ? size - 6.0 : 0.0;
     const double degrees = size > 6.0 ? 30.0 + beyond * (7.5 + 2.5 * beyond) : 5.0 * size;

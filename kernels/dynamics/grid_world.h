@@ -57,8 +57,7 @@ struct GridWorld {
     std::int32_t left = words.below(starts);
     std::int32_t at = 0;
     while (kind_of(cells[at]) != Kind::start || left-- > 0) ++at;
-    state[0] = static_cast<double>(at / columns);
-    state[1] = static_cast<double>(at % columns);
+    place(at, state);
   }
 
   /// The cell that a step in a direction from a cell that is no wall leads to.
@@ -75,8 +74,7 @@ struct GridWorld {
     const bool slips = words.next() < slip;
     const std::int32_t direction = slips ? words.below(4) : *action & 3;
     const std::int32_t there = neighbour(at, direction);
-    state[0] = static_cast<double>(there / columns);
-    state[1] = static_cast<double>(there % columns);
+    place(there, state);
     return {rewards[reward_of(cells[there])], kind_of(cells[there]) == Kind::end};
   }
 
@@ -92,6 +90,11 @@ struct GridWorld {
   }
 
  private:
+  MYNAH_HOST_DEVICE void place(std::int32_t at, double* state) const {
+    const std::int32_t row = at / columns;
+    state[0] = static_cast<double>(row);
+    state[1] = static_cast<double>(at - row * columns);
+  }
   MYNAH_HOST_DEVICE static std::int32_t within(float x, std::int32_t count) {
     const float last = static_cast<float>(count - 1);
     return static_cast<std::int32_t>(x > 0.0f ? (x < last ? x : last) : 0.0f);

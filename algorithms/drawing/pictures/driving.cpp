@@ -72,7 +72,8 @@ class DrivingPicture : public Picture {
     canvas.polygon(asphalt, {176, 178, 182});
     // The middle of the road, dashed; the dashes stay where they are on the road.
     const double phase = std::fmod(state[0], 8.0);
-    for (double s = -phase - 16.0; s < 48.0; s += 8.0) {
+    for (int dash = -2; dash < 7; ++dash) {
+      const double s = 8.0 * dash - phase;
       const auto from = road.after(DrivingRoad::origin(state[0]), s, direction);
       canvas.line(beside(from, 0.0), beside(road.after(from, 3.0, direction), 0.0), 0.15, paper);
     }
