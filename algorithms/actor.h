@@ -11,6 +11,7 @@ struct ActorInput {
   ConstMatrix observations;  ///< [rows, observation_size]
   ConstLabels elapsed;       ///< [rows], steps each episode has taken
   Index first_episode = 0;
+  ConstLabels status = {};  ///< [rows], kernels::EpisodeStatus as a number; empty: all are running.
 };
 
 /// Whatever chooses actions: an expert, a random policy, a trained network.

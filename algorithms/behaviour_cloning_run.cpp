@@ -46,32 +46,10 @@ std::string fingerprint(const std::filesystem::path& path) {
   return fmt::format("{:08x}:{}", crc32c(std::as_bytes(std::span(bytes))), bytes.size());
 }
 
-/// What the policy inherits from its task: name, names and bounds. Refuses data that cannot be the task's.
-void describe_task(const Task& task, const Demonstrations& demonstrations, PolicyDescription& policy) {
-  const TaskDescription& description = task.description();
-  if (demonstrations.observation_size != description.observation_size ||
-      demonstrations.discrete != description.discrete ||
-      (description.discrete ? demonstrations.action_count > description.action_count
-                            : demonstrations.action_size != description.action_size)) {
-    throw input_error(demonstrations.source,
-                      fmt::format("does not hold demonstrations of {}, which has {} observation values and {} {}",
-                                  description.name, description.observation_size,
-                                  description.discrete ? description.action_count : description.action_size,
-                                  description.discrete ? "discrete actions" : "action values"),
-                      "name the task of the data with --task, or leave it out");
-  }
-  policy.task = description.name;
-  policy.observation_names = description.observation_names;
-  policy.action_names = description.action_names;
-  const auto columns = static_cast<std::size_t>(description.action_size);
-  policy.action_low.assign(columns, description.action_low);
-  policy.action_high.assign(columns, description.action_high);
-}
-
 /// The data, split and on the device, and the algorithm over them.
 struct Job {
   Job(const BehaviourCloningSettings& settings, ProgressObserver& progress) {
-    const Demonstrations demonstrations = load_demonstrations(settings.data, load_options(settings.actions));
+    const Demonstrations demonstrations = load_data(settings);
     data_fingerprint = fingerprint(settings.data);
     const PopulationAxes axes =
         settings.population.empty() ? PopulationAxes{} : PopulationAxes::parse(settings.population);
@@ -290,10 +268,39 @@ Index step_of(const SafetensorsFile& checkpoint) {
 
 }  // namespace
 
+void describe_task(const Task& task, const Demonstrations& demonstrations, PolicyDescription& policy) {
+  const TaskDescription& description = task.description();
+  if (demonstrations.observation_size != description.observation_size ||
+      demonstrations.discrete != description.discrete ||
+      (description.discrete ? demonstrations.action_count > description.action_count
+                            : demonstrations.action_size != description.action_size)) {
+    throw input_error(demonstrations.source,
+                      fmt::format("does not hold demonstrations of {}, which has {} observation values and {} {}",
+                                  description.name, description.observation_size,
+                                  description.discrete ? description.action_count : description.action_size,
+                                  description.discrete ? "discrete actions" : "action values"),
+                      "name the task of the data with --task, or leave it out");
+  }
+  policy.task = description.name;
+  policy.observation_names = description.observation_names;
+  policy.action_names = description.action_names;
+  const auto columns = static_cast<std::size_t>(description.action_size);
+  policy.action_low.assign(columns, description.action_low);
+  policy.action_high.assign(columns, description.action_high);
+}
+
+Demonstrations load_data(const BehaviourCloningSettings& settings) {
+  Demonstrations demonstrations = load_demonstrations(settings.data, load_options(settings.actions));
+  if (settings.rows == 0 && settings.first_row == 0) return demonstrations;
+  return demonstrations.consecutive_rows(settings.first_row, settings.rows);
+}
+
 OptionTable BehaviourCloningSettings::table() {
   OptionTable table;
   table.add("data", &data, "File of demonstrations: .npz, .csv or .jsonl");
   table.add("actions", &actions, "How to read actions in CSV and JSON Lines: auto, discrete or continuous");
+  table.add("rows", &rows, "So many neighbouring rows of the data, from first-row on; 0: all");
+  table.add("first-row", &first_row, "The first row that is used, counted from 0");
   table.add("task", &task, "Name of the task, kept in the policy for `evaluate`");
   table.add("device", &device, "Where to train: cpu, cuda, cuda:N, or auto for a GPU if there is one");
   table.add("threads", &cloning.threads, "On the CPU: threads that share large operations; the results do not change");

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "algorithms/cloning_population.h"
+#include "algorithms/tasks/task.h"
 #include "engine/option_table.h"
 #include "engine/progress.h"
 
@@ -13,8 +14,10 @@ namespace mynah {
 struct BehaviourCloningSettings {
   std::string data;              ///< File of demonstrations.
   std::string actions = "auto";  ///< auto, discrete or continuous: how to read the actions of CSV and JSON Lines.
-  std::string task;              ///< Name of the task, kept in the policy; may be empty.
-  std::string device = "auto";   ///< cpu, cuda, cuda:N or auto.
+  Index rows = 0;                ///< So many neighbouring rows of it, from first_row on; 0: all.
+  Index first_row = 0;
+  std::string task;             ///< Name of the task, kept in the policy; may be empty.
+  std::string device = "auto";  ///< cpu, cuda, cuda:N or auto.
   double validation_fraction = 0.1;
   Index checkpoint_every = 0;  ///< Epochs between checkpoints; 0: by time.
   double checkpoint_seconds = 10.0;
@@ -68,5 +71,12 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
 /// changed. Measured kernels are those that the run began with: it keeps a copy of their file.
 BehaviourCloningOutcome resume_behaviour_cloning(const std::filesystem::path& run, ProgressObserver& progress,
                                                  const std::atomic<bool>* stop = nullptr);
+
+/// The rows of the settings' file. Errors: input_error for a file that cannot be read or has not so many.
+Demonstrations load_data(const BehaviourCloningSettings& settings);
+
+/// What a policy inherits from its task: name, names and bounds. Errors: input_error for data that cannot be the
+/// task's.
+void describe_task(const Task& task, const Demonstrations& demonstrations, PolicyDescription& policy);
 
 }  // namespace mynah

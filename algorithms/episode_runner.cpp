@@ -78,7 +78,7 @@ Index EpisodeRunner::run(Actor& actor, std::uint64_t seed, Index first_episode, 
   Index step = 0;
   while (step < max_steps) {
     const ActionBatch intended = actions_at(step);
-    actor.act(*stream_, {batch_at(step, step).observations, elapsed_.view(), first_episode}, intended);
+    actor.act(*stream_, {batch_at(step, step).observations, elapsed_.view(), first_episode, status_.view()}, intended);
     task_->step(*stream_, executed(intended, seed, first_episode, noise), batch_at(step + 1, step));
     ++step;
     if (step % steps_between_questions == 0 && all_ended()) break;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "algorithms/evaluation_statistics.h"
 #include "engine/text_table.h"
@@ -35,6 +36,10 @@ EvaluationResult summarize(const TaskDescription& task, EpisodeOutcomes outcomes
   const auto [least, most] = std::minmax_element(result.returns.begin(), result.returns.end());
   result.return_min = *least;
   result.return_max = *most;
+  if (!outcomes.terminated.empty() && !task.fixed_horizon) {
+    const auto ended = std::accumulate(outcomes.terminated.begin(), outcomes.terminated.end(), Index{0});
+    result.terminated_rate = static_cast<double>(ended) / static_cast<double>(outcomes.terminated.size());
+  }
   if (task.reference_returns) {
     result.normalized_mean = normalized(*task.reference_returns, result.return_mean);
     result.normalized_iqm = normalized(*task.reference_returns, result.return_iqm);
@@ -59,18 +64,19 @@ nlohmann::ordered_json to_json(const EvaluationResult& result) {
   json["return_iqm_ci95"] = {result.return_iqm_ci95[0], result.return_iqm_ci95[1]};
   if (result.normalized_mean) json["normalized_mean"] = *result.normalized_mean;
   if (result.normalized_iqm) json["normalized_iqm"] = *result.normalized_iqm;
+  if (result.terminated_rate) json["terminated_rate"] = *result.terminated_rate;
   return json;
 }
 
 std::string evaluation_table(std::span<const NamedEvaluation> evaluations) {
   TextTable table({"policy", "episodes", "return", "95 % interval", "IQM", "95 % interval", "deviation", "least",
-                   "most", "normalized"});
+                   "most", "normalized", "terminated"});
   for (const auto& [name, r] : evaluations) {
     table.add({name, std::to_string(r.episodes), fmt::format("{:.2f}", r.return_mean), interval_text(r.return_ci95, 2),
                fmt::format("{:.2f}", r.return_iqm), interval_text(r.return_iqm_ci95, 2),
                fmt::format("{:.2f}", r.return_std), fmt::format("{:.2f}", r.return_min),
-               fmt::format("{:.2f}", r.return_max),
-               r.normalized_mean ? fmt::format("{:.3f}", *r.normalized_mean) : "-"});
+               fmt::format("{:.2f}", r.return_max), r.normalized_mean ? fmt::format("{:.3f}", *r.normalized_mean) : "-",
+               r.terminated_rate ? fmt::format("{:.3f}", *r.terminated_rate) : "-"});
   }
   return table.text();
 }

@@ -26,6 +26,8 @@ struct EvaluationResult {
   std::array<double, 2> return_iqm_ci95{};  ///< Its interval.
   std::optional<double> normalized_mean;    ///< 0: as the random policy, 1: as the expert; nothing where not known.
   std::optional<double> normalized_iqm;     ///< The same of return_iqm.
+  /// Share of the episodes that the task's own rule ended, such as by leaving the road; nothing with a fixed horizon.
+  std::optional<double> terminated_rate;
 };
 
 /// 0 for the random policy's return, 1 for the expert's.
@@ -38,7 +40,8 @@ EvaluationResult evaluate(Stream& stream, const Task& task, Actor& actor, const 
 EvaluationResult summarize(const TaskDescription& task, EpisodeOutcomes outcomes, std::uint64_t seed);
 
 /// {"task", "episodes", "return_mean", "return_std", "return_min", "return_max", "return_ci95": [low, high],
-/// "return_iqm", "return_iqm_ci95"} and, where known, "normalized_mean", "normalized_iqm".
+/// "return_iqm", "return_iqm_ci95"} and, where known, "normalized_mean", "normalized_iqm",
+/// "terminated_rate".
 nlohmann::ordered_json to_json(const EvaluationResult& result);
 
 struct NamedEvaluation {

@@ -15,6 +15,9 @@ namespace mynah {
 ///   MountainCar-v0           pushes along the velocity, with a correction: mean return -105.2
 ///   MountainCarContinuous-v0 as weak a force along the velocity as the limit of steps allows: mean return 99.26
 ///   Acrobot-v1               swing-up by energy: mean return -77.2
+///   Driving-v0               pure pursuit round obstacles: leaves the road or hits something on 1 of 10,000 roads
+///   PointMaze-v0             feedback to way-points, with the opening that the task has: mean return -33.6
+///   GridWorld-v0             value iteration
 ///
 /// Errors: input_error when the task has no built-in expert.
 std::unique_ptr<Actor> make_expert(const Task& task);

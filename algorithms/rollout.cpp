@@ -5,22 +5,29 @@
 #include <limits>
 
 #include "algorithms/episode_runner.h"
+#include "kernels/error.h"
 
 namespace mynah {
 namespace {
 
 using kernels::EpisodeStatus;
 
-/// Episodes in batches: one runner for the full batches, one for the rest.
-template <class Take>
+/// Episodes in batches: one runner for the full batches, one for the rest. `left` gets a batch that actor or task left
+/// before its end.
+template <class Take, class Left>
 void for_each_batch(Stream& stream, const Task& task, Actor& actor, const RolloutOptions& options, double noise,
-                    EpisodeRunner::Keep keep, const Take& take) {
+                    EpisodeRunner::Keep keep, const Take& take, const Left& left) {
   Index done = 0;
   while (done < options.episodes) {
     const Index rows = std::min(options.batch_size, options.episodes - done);
     EpisodeRunner runner(stream, task, rows, keep);
     for (; options.episodes - done >= rows; done += rows) {
-      runner.run(actor, options.seed, options.first_episode + done, noise);
+      try {
+        runner.run(actor, options.seed, options.first_episode + done, noise);
+      } catch (const Error& error) {
+        if (error.cause() == Error::Cause::input) left(runner, done);
+        throw;
+      }
       take(runner, done);
     }
   }
@@ -58,7 +65,9 @@ void append_row(const std::vector<T>& trace, Index rows, Index columns, Index ro
   }
 }
 
-void append_trace(const EpisodeRunner& runner, const Task& task, Index first, Demonstrations& demonstrations) {
+/// whole: all have ended. Else episodes that ran are cut where they are.
+void append_trace(const EpisodeRunner& runner, const Task& task, Index first, bool whole,
+                  Demonstrations& demonstrations) {
   const TaskDescription& d = task.description();
   const std::vector<float> observations = runner.observations();
   const std::vector<float> actions = runner.actions();
@@ -70,8 +79,10 @@ void append_trace(const EpisodeRunner& runner, const Task& task, Index first, De
   const auto rows = static_cast<Index>(elapsed.size());
   for (Index m = 0; m < rows; ++m) {
     const auto at = static_cast<std::size_t>(m);
-    if (!std::isfinite(returns[at])) throw_not_a_number(task, first + m);
     const Index steps = elapsed[at];
+    const bool finite = std::isfinite(returns[at]);
+    if (!finite && whole) throw_not_a_number(task, first + m);
+    if (!finite || steps == 0) continue;
     append_row(observations, rows, d.observation_size, m, 0, steps, demonstrations.observations);
     append_row(observations, rows, d.observation_size, m, 1, steps, demonstrations.next_observations);
     if (d.discrete) {
@@ -104,14 +115,17 @@ void RolloutOptions::validate() const {
 EpisodeOutcomes run_episodes(Stream& stream, const Task& task, Actor& actor, const RolloutOptions& options) {
   options.validate();
   EpisodeOutcomes outcomes;
-  for_each_batch(stream, task, actor, options, 0.0, EpisodeRunner::Keep::outcome,
-                 [&](const EpisodeRunner& runner, Index done) {
-                   append_outcomes(runner, task, options.first_episode + done, outcomes);
-                 });
+  for_each_batch(
+      stream, task, actor, options, 0.0, EpisodeRunner::Keep::outcome,
+      [&](const EpisodeRunner& runner, Index done) {
+        append_outcomes(runner, task, options.first_episode + done, outcomes);
+      },
+      [](const EpisodeRunner&, Index) {});
   return outcomes;
 }
 
-Demonstrations collect(Stream& stream, const Task& task, Actor& actor, const CollectOptions& options) {
+Demonstrations collect(Stream& stream, const Task& task, Actor& actor, const CollectOptions& options,
+                       Demonstrations* partial) {
   options.validate();
   if (!(options.noise >= 0.0 && options.noise <= 1.0)) {
     throw input_error("--noise", "it is " + std::to_string(options.noise), "choose a number from 0 to 1");
@@ -125,10 +139,18 @@ Demonstrations collect(Stream& stream, const Task& task, Actor& actor, const Col
   demonstrations.observation_names = d.observation_names;
   demonstrations.action_names = d.action_names;
   demonstrations.source = "episodes of " + d.text();
-  for_each_batch(stream, task, actor, options, options.noise, EpisodeRunner::Keep::trace,
-                 [&](const EpisodeRunner& runner, Index done) {
-                   append_trace(runner, task, options.first_episode + done, demonstrations);
-                 });
+  const auto append = [&](const EpisodeRunner& runner, Index done, bool whole) {
+    append_trace(runner, task, options.first_episode + done, whole, demonstrations);
+  };
+  try {
+    for_each_batch(
+        stream, task, actor, options, options.noise, EpisodeRunner::Keep::trace,
+        [&](const EpisodeRunner& runner, Index done) { append(runner, done, true); },
+        [&](const EpisodeRunner& runner, Index done) { append(runner, done, false); });
+  } catch (const Error&) {
+    if (partial != nullptr) *partial = std::move(demonstrations);
+    throw;
+  }
   return demonstrations;
 }
 

@@ -38,7 +38,9 @@ struct CollectOptions : RolloutOptions {
 };
 
 /// Records episodes, with observations, the actions that `actor` chose, rewards, next observations, terminals and
-/// timeouts. Errors: as run_episodes; input_error for noise outside [0, 1].
-Demonstrations collect(Stream& stream, const Task& task, Actor& actor, const CollectOptions& options);
+/// timeouts. Errors: as run_episodes; input_error for noise outside [0, 1]. Where actor or task fail, *partial gets
+/// what was recorded before: whole episodes, and the beginnings of those that ran, as cut by a limit.
+Demonstrations collect(Stream& stream, const Task& task, Actor& actor, const CollectOptions& options,
+                       Demonstrations* partial = nullptr);
 
 }  // namespace mynah

@@ -118,6 +118,30 @@ void append_rows(std::vector<T>& to, const std::vector<T>& from, RowRange rows, 
   to.insert(to.end(), from.begin() + rows.begin * columns, from.begin() + rows.end * columns);
 }
 
+/// The same kind of demonstrations, none of them.
+Demonstrations without_rows(const Demonstrations& d) {
+  Demonstrations result;
+  result.observation_size = d.observation_size;
+  result.action_size = d.action_size;
+  result.action_count = d.action_count;
+  result.discrete = d.discrete;
+  result.observation_names = d.observation_names;
+  result.action_names = d.action_names;
+  result.source = d.source;
+  return result;
+}
+
+/// Everything of the rows but the episodes they belong to.
+void append_range(const Demonstrations& d, RowRange range, Demonstrations& result) {
+  append_rows(result.observations, d.observations, range, d.observation_size);
+  append_rows(result.actions, d.actions, range, d.action_size);
+  append_rows(result.labels, d.labels, range, 1);
+  append_rows(result.rewards, d.rewards, range, 1);
+  append_rows(result.next_observations, d.next_observations, range, d.observation_size);
+  append_rows(result.terminals, d.terminals, range, 1);
+  append_rows(result.timeouts, d.timeouts, range, 1);
+}
+
 }  // namespace
 
 RowRange Demonstrations::episode(Index episode) const {
@@ -140,14 +164,7 @@ std::vector<double> Demonstrations::returns() const {
 }
 
 Demonstrations Demonstrations::select(std::span<const Index> chosen) const {
-  Demonstrations result;
-  result.observation_size = observation_size;
-  result.action_size = action_size;
-  result.action_count = action_count;
-  result.discrete = discrete;
-  result.observation_names = observation_names;
-  result.action_names = action_names;
-  result.source = source;
+  Demonstrations result = without_rows(*this);
   Index end = 0;
   for (const Index e : chosen) {
     if (e < 0 || e >= episodes()) {
@@ -155,16 +172,28 @@ Demonstrations Demonstrations::select(std::span<const Index> chosen) const {
                         fmt::format("`mynah inspect {}` lists them", shell_quoted(name_of(*this))));
     }
     const RowRange range = episode(e);
-    append_rows(result.observations, observations, range, observation_size);
-    append_rows(result.actions, actions, range, action_size);
-    append_rows(result.labels, labels, range, 1);
-    append_rows(result.rewards, rewards, range, 1);
-    append_rows(result.next_observations, next_observations, range, observation_size);
-    append_rows(result.terminals, terminals, range, 1);
-    append_rows(result.timeouts, timeouts, range, 1);
+    append_range(*this, range, result);
     end += range.size();
     result.episode_ends.push_back(end);
   }
+  return result;
+}
+
+Demonstrations Demonstrations::consecutive_rows(Index first, Index count) const {
+  const Index end = count > 0 ? first + count : rows();
+  if (first < 0 || count < 0 || first >= end || end > rows()) {
+    throw input_error(name_of(*this), fmt::format("has no rows {} to {}: there are {}", first, end - 1, rows()),
+                      "ask for fewer, or begin earlier");
+  }
+  Demonstrations result = without_rows(*this);
+  append_range(*this, {first, end}, result);
+  for (const Index episode_end : episode_ends) {
+    if (episode_end <= first) continue;
+    result.episode_ends.push_back(std::min(episode_end, end) - first);
+    if (episode_end >= end) break;
+  }
+  const bool cut = std::find(episode_ends.begin(), episode_ends.end(), end) == episode_ends.end();
+  if (cut && !result.timeouts.empty()) result.timeouts.back() = 1;
   return result;
 }
 

@@ -58,6 +58,10 @@ struct Demonstrations {
   /// The given episodes, in the given order, with everything that belongs to them. Unknown episodes are an input error.
   Demonstrations select(std::span<const Index> chosen) const;
 
+  /// Rows first ... first + count - 1, neighbours in time, with everything that belongs to them; an episode that is cut
+  /// there counts as cut by a limit. count 0: all that follow. Errors: input_error where there are not so many.
+  Demonstrations consecutive_rows(Index first, Index count) const;
+
   /// Refuses what cannot be trained on: sizes that do not fit together, no rows or episodes, episode ends that do not
   /// rise to N, labels outside [0, action_count), and NaN or infinity anywhere. The error names the source, the array,
   /// the row, the column, the episode and the step, and what to do.

@@ -169,9 +169,11 @@ void RunFolder::remove_earlier_run() const {
   for (fs::directory_iterator it(path_, failed), end; !failed && it != end; it.increment(failed)) {
     if (it->path().filename().string().starts_with("events.out.tfevents.")) files.push_back(it->path());
   }
-  for (fs::directory_iterator it(member_path(path_, 0).parent_path(), failed), end; !failed && it != end;
-       it.increment(failed)) {
-    if (it->path().extension() == ".safetensors") files.push_back(it->path());
+  for (const auto& [folder, extension] : {std::pair(member_path(path_, 0).parent_path(), ".safetensors"),
+                                          std::pair(data_path(0).parent_path(), ".npz")}) {
+    for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+      if (it->path().extension() == extension) files.push_back(it->path());
+    }
   }
   for (const fs::path& file : files) {
     fs::remove(file, failed);
@@ -227,6 +229,19 @@ void RunFolder::save_member(Index member, const SafetensorsFile& policy) const {
   const fs::path file = member_path(path_, member);
   make_folder(file.parent_path());
   save_safetensors(file, policy);
+}
+
+fs::path RunFolder::data_path(Index iteration, bool partial) const {
+  return path_ / "data" / fmt::format("iteration_{:03}{}.npz", iteration, partial ? ".partial" : "");
+}
+
+void RunFolder::save_data(Index iteration, const Demonstrations& data, bool partial) const {
+  check_writer();
+  const fs::path file = data_path(iteration, partial);
+  make_folder(file.parent_path());
+  save_demonstrations(file, data);
+  std::error_code ignored;
+  if (!partial) fs::remove(data_path(iteration, true), ignored);
 }
 
 }  // namespace mynah

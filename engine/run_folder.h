@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/demonstrations.h"
 #include "engine/safetensors.h"
 
 namespace mynah {
@@ -19,6 +20,7 @@ namespace mynah {
 ///   RUN/checkpoints/best.safetensors      the best so far, for people; resuming does not need it
 ///   RUN/policy.safetensors                the result
 ///   RUN/members/000.safetensors, ...      the policies of a population; the result is the best of them
+///   RUN/data/iteration_000.npz, ...       what the expert labelled in each iteration of DAgger, and before it
 ///   RUN/.lock                             held by the process that writes the run
 ///
 /// A process may be killed at any moment and the folder stays readable, because every file but the metrics appears
@@ -74,6 +76,11 @@ class RunFolder {
   static std::filesystem::path member_path(const std::filesystem::path& run, Index member);
   /// Replaces a member's policy.
   void save_member(Index member, const SafetensorsFile& policy) const;
+
+  /// Where the data of an iteration are; `partial`: of one that failed.
+  std::filesystem::path data_path(Index iteration, bool partial = false) const;
+  /// Replaces them. The whole data of an iteration take the place of its partial ones.
+  void save_data(Index iteration, const Demonstrations& data, bool partial = false) const;
 
   /// Replaces policy.safetensors.
   void save_policy(const SafetensorsFile& policy) const;

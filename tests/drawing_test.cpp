@@ -10,6 +10,7 @@
 #include "algorithms/drawing/svg_canvas.h"
 #include "algorithms/experts.h"
 #include "engine/file_bytes.h"
+#include "kernels/dynamics/driving.h"
 #include "kernels/error.h"
 #include "tests/every_device.h"
 #include "tests/temporary_folder.h"
@@ -219,12 +220,59 @@ TEST(Drawing, PicturesShowTheState) {
   const Point first_flag = center_of(drawn("MountainCar-v0", {valley, 0.0}), accent);
   const Point second_flag = center_of(drawn("MountainCarContinuous-v0", {valley, 0.0}), accent);
   EXPECT_NEAR(first_flag.x - second_flag.x, 0.05, 0.01);
+  expect_near(center_of(drawn("PointMaze-v0", {0.3, -0.5, 0.0, 0.0}), accent_deep), 0.3, -0.5);
+  // Row 2, column 5 of 8 x 8 cells.
+  expect_near(center_of(drawn("GridWorld-v0", {2.0, 5.0}), ink), 5.5, 5.5);
   try {
     make_picture(task_named("Other-v0"));
     ADD_FAILURE() << "a task without a picture";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("Other-v0"), testing::HasSubstr("CartPole-v1")));
   }
+}
+
+TEST(Drawing, TheMazesWallHasItsOpeningWhereTheTaskHasIt) {
+  for (const char* side : {"left", "right"}) {
+    TaskDescription task = task_named("PointMaze-v0");
+    task.parameters["opening"] = side;
+    const auto picture = make_picture(task);
+    RasterCanvas canvas(picture->view(), paper);
+    picture->draw_background(canvas);
+    const auto at = [&](double x) { return canvas.at(static_cast<int>((x + 1.05) / 2.1 * 400), 200); };
+    EXPECT_TRUE(at(side == std::string("left") ? -0.75 : 0.75) == paper) << side;
+    EXPECT_TRUE(at(side == std::string("left") ? 0.75 : -0.75) == ink) << side;
+    EXPECT_TRUE(at(0.0) == ink);
+  }
+}
+
+TEST(Drawing, TheCarPointsUpAndObstaclesLieWhereTheRoadHasThem) {
+  using dynamics::Driving;
+  std::vector<double> state(Driving::state_size, 0.0);
+  dynamics::RandomWords words(random_key(1, RandomStream::task), 0);
+  Driving{}.reset(words, state.data());
+  for (std::size_t i = 0; i < 2; ++i) state[static_cast<std::size_t>(Driving::road_at) + 3 * i] = 0.0;  // straight
+  state[0] = 30.0;
+  state[1] = 1.0;
+  state[2] = 0.0;
+  for (std::size_t j = 0; j < 12; ++j) state[static_cast<std::size_t>(Driving::obstacles_at) + 2 * j] = 1000.0;
+  state[Driving::obstacles_at] = 50.0;
+  state[Driving::obstacles_at + 1] = -2.0;
+  std::vector<float> observation(Driving::observation_size);
+  const auto obstacle = [&] {
+    Driving{}.observe(state.data(), observation.data());
+    const auto picture = make_picture(task_named("Driving-v0"));
+    RasterCanvas canvas(picture->view(), paper);
+    picture->draw_background(canvas);
+    picture->draw({state, observation, 0, 0}, canvas);
+    return center_of(canvas, accent);
+  };
+  const Point ahead = obstacle();  // 20 m ahead, 3 m to the right; a range's line may cross it
+  EXPECT_NEAR(ahead.x, 3.0, 0.15);
+  EXPECT_NEAR(ahead.y, 20.0, 0.15);
+  state[2] = 0.3;  // turned to the left: the obstacle appears further right
+  const Point turned = obstacle();
+  EXPECT_NEAR(turned.x, 20.0 * std::sin(0.3) + 3.0 * std::cos(0.3), 0.15);
+  EXPECT_NEAR(turned.y, 20.0 * std::cos(0.3) - 3.0 * std::sin(0.3), 0.15);
 }
 
 TEST(Drawing, GifHoldsEveryPixel) {

@@ -64,8 +64,9 @@ TEST(Evaluation, JsonHasTheKeysThatWerePromised) {
     return names;
   };
   const auto plain = to_json(summarize(task, outcomes_of({1.0, 3.0}), 0));
-  EXPECT_THAT(keys(plain), testing::ElementsAre("task", "episodes", "return_mean", "return_std", "return_min",
-                                                "return_max", "return_ci95", "return_iqm", "return_iqm_ci95"));
+  EXPECT_THAT(keys(plain),
+              testing::ElementsAre("task", "episodes", "return_mean", "return_std", "return_min", "return_max",
+                                   "return_ci95", "return_iqm", "return_iqm_ci95", "terminated_rate"));
   EXPECT_EQ(plain.at("task"), "Plain-v0");
   EXPECT_EQ(plain.at("episodes"), 2);
   EXPECT_EQ(plain.at("return_mean"), 2.0);
@@ -74,6 +75,20 @@ TEST(Evaluation, JsonHasTheKeysThatWerePromised) {
   const auto normalized = to_json(summarize(task, outcomes_of({1.0, 3.0}), 0));
   EXPECT_THAT(keys(normalized), testing::IsSupersetOf({"normalized_mean", "normalized_iqm"}));
   EXPECT_EQ(normalized.at("normalized_mean"), 0.5);
+}
+
+TEST(Evaluation, TerminatedRateIsTheShareOfEpisodesThatTheRuleEnded) {
+  TaskDescription task = plain_task();
+  EpisodeOutcomes outcomes = outcomes_of({1.0, 2.0, 3.0, 4.0});
+  outcomes.terminated = {1, 0, 1, 1};
+  const EvaluationResult result = summarize(task, outcomes, 0);
+  EXPECT_EQ(result.terminated_rate, 0.75);
+  EXPECT_EQ(to_json(result).at("terminated_rate"), 0.75);
+  // With a fixed horizon no episode is ended by the rule, so that nothing can be said.
+  task.fixed_horizon = true;
+  const EvaluationResult fixed = summarize(task, outcomes, 0);
+  EXPECT_FALSE(fixed.terminated_rate.has_value());
+  EXPECT_FALSE(to_json(fixed).contains("terminated_rate"));
 }
 
 TEST(Evaluation, TableHasALineForEachPolicy) {
@@ -94,7 +109,7 @@ TEST(Evaluation, TableHasALineForEachPolicy) {
   EXPECT_EQ(lines[1].size(), lines[2].size());
   EXPECT_THAT(lines[1], testing::HasSubstr("[100.00, 100.00]"));
   EXPECT_THAT(lines[2], testing::HasSubstr("-975.00"));
-  EXPECT_THAT(lines[2], testing::EndsWith("-9.750"));
+  EXPECT_THAT(lines[2], testing::EndsWith("-9.750       0.000"));
 }
 
 TEST(Evaluation, IsTheSameWheneverItRuns) {

@@ -41,6 +41,10 @@ std::unique_ptr<Picture> make_pendulum_picture();
 /// goal: the position of the flag.
 std::unique_ptr<Picture> make_mountain_car_picture(double goal);
 std::unique_ptr<Picture> make_acrobot_picture();
+std::unique_ptr<Picture> make_driving_picture();
+/// Of the task's parameters: where the opening is, which cells there are.
+std::unique_ptr<Picture> make_point_maze_picture(const TaskDescription& task);
+std::unique_ptr<Picture> make_grid_world_picture(const TaskDescription& task);
 
 /// The picture of a task. Errors: input_error where there is none, naming the tasks that have one.
 std::unique_ptr<Picture> make_picture(const TaskDescription& task);

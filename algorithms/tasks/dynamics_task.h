@@ -8,6 +8,13 @@
 
 namespace mynah {
 
+/// Whether the reference returns that the dynamics state are those of these parameters.
+template <class Dynamics>
+bool are_measured(const TaskOptions& options, const Dynamics& dynamics) {
+  if constexpr (requires { dynamics.has_reference_returns(); }) return dynamics.has_reference_returns();
+  return options.parameters.empty();
+}
+
 /// What a task of kernels/dynamics/NAME.h is, from what stands there beside its rules:
 ///
 ///   static constexpr const char* name = "CartPole-v1";
@@ -15,8 +22,10 @@ namespace mynah {
 ///   static constexpr const char* action_names[] = {...};                  // [action_size] or [action_count]
 ///   static constexpr double random_return = ..., expert_return = ...;     // ReferenceReturns, where they were
 ///   measured
+///
+/// Dynamics whose parameters leave those returns as they are say so: bool has_reference_returns() const.
 template <class Dynamics>
-TaskDescription describe_dynamics(const TaskOptions& options) {
+TaskDescription describe_dynamics(const TaskOptions& options, const Dynamics& dynamics) {
   TaskDescription d;
   d.name = Dynamics::name;
   d.state_size = dynamics::stored_state_size<Dynamics>;
@@ -31,10 +40,11 @@ TaskDescription describe_dynamics(const TaskOptions& options) {
   }
   d.max_steps = options.max_steps > 0 ? options.max_steps : Dynamics::max_steps;
   d.fixed_horizon = options.fixed_horizon;
+  d.parameters = options.parameters;
   d.observation_names.assign(std::begin(Dynamics::observation_names), std::end(Dynamics::observation_names));
   d.action_names.assign(std::begin(Dynamics::action_names), std::end(Dynamics::action_names));
   if constexpr (requires { Dynamics::random_return + Dynamics::expert_return; }) {
-    if (d.max_steps == Dynamics::max_steps) {
+    if (d.max_steps == Dynamics::max_steps && are_measured(options, dynamics)) {
       d.reference_returns = ReferenceReturns{Dynamics::random_return, Dynamics::expert_return};
     }
   }
@@ -75,7 +85,7 @@ template <class Dynamics>
 class DynamicsTask : public Task {
  public:
   explicit DynamicsTask(const TaskOptions& options = {}, const Dynamics& dynamics = {})
-      : DynamicsTask(describe_dynamics<Dynamics>(options), dynamics) {}
+      : DynamicsTask(describe_dynamics<Dynamics>(options, dynamics), dynamics) {}
 
   void reset(Stream& stream, std::uint64_t seed, Index first_episode,
              const kernels::EpisodeBatch& batch) const override {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "algorithms/tasks/dynamics_task.h"
+#include "algorithms/tasks/task_parameters.h"
 #include "kernels/dynamics/all_dynamics.h"
 
 namespace mynah {
@@ -28,7 +29,10 @@ struct TaskEntry {
 
 template <class Dynamics>
 TaskEntry entry_of() {
-  return {Dynamics::name, [](const TaskOptions& options) { return std::make_unique<DynamicsTask<Dynamics>>(options); }};
+  return {Dynamics::name, [](const TaskOptions& options) {
+            return std::make_unique<DynamicsTask<Dynamics>>(options,
+                                                            dynamics_with_parameters<Dynamics>(options.parameters));
+          }};
 }
 
 const std::vector<TaskEntry>& all_tasks() {
@@ -47,6 +51,14 @@ void check(const TaskOptions& options) {
 }
 
 }  // namespace
+
+std::string TaskDescription::text() const {
+  std::string rules;
+  for (const auto& [key, value] : parameters)
+    rules.append(rules.empty() ? "" : ", ").append(key).append("=").append(value);
+  if (fixed_horizon) rules += rules.empty() ? "fixed horizon" : ", fixed horizon";
+  return rules.empty() ? name : name + " (" + rules + ")";
+}
 
 std::unique_ptr<Actor> Task::expert() const {
   return nullptr;

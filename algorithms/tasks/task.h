@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,8 +38,9 @@ struct TaskDescription {
   /// `mynah evaluate random --task NAME --episodes 10000 --seed 0 --json`, and the same with `expert`.
   std::optional<ReferenceReturns> reference_returns;
 
-  /// For people: "CartPole-v1", or "CartPole-v1 (fixed horizon)".
-  std::string text() const { return fixed_horizon ? name + " (fixed horizon)" : name; }
+  std::map<std::string, std::string> parameters;  ///< TaskOptions::parameters
+  /// For people: "CartPole-v1", "CartPole-v1 (fixed horizon)", "PointMaze-v0 (opening=right, fixed horizon)".
+  std::string text() const;
 };
 
 /// What a run may choose of any task's rules.
@@ -48,6 +50,9 @@ struct TaskOptions {
   bool fixed_horizon = false;
   /// The limit of steps; 0: the task's own. With another limit there are no reference returns.
   Index max_steps = 0;
+  /// What a task lets one choose beside: algorithms/tasks/task_parameters.h. Those that are not named keep the task's
+  /// defaults; with others there are no reference returns, except where they would be the same.
+  std::map<std::string, std::string> parameters;
 };
 
 /// Actions for the rows of a batch, in device memory: the one that fits the task is filled, the other is empty.

@@ -2,9 +2,12 @@
 
 #include "kernels/dynamics/acrobot.h"
 #include "kernels/dynamics/cartpole.h"
+#include "kernels/dynamics/driving.h"
+#include "kernels/dynamics/grid_world.h"
 #include "kernels/dynamics/mountain_car.h"
 #include "kernels/dynamics/mountain_car_continuous.h"
 #include "kernels/dynamics/pendulum.h"
+#include "kernels/dynamics/point_maze.h"
 
 /// Every task whose dynamics stand in this folder, in the order in which they are listed. The operations of
 /// kernels/episode.h, their twins, the tasks of algorithms/tasks and the tests follow from this list: a task is added
@@ -14,4 +17,7 @@
   F(Pendulum)                     \
   F(MountainCar)                  \
   F(MountainCarContinuous)        \
-  F(Acrobot)
+  F(Acrobot)                      \
+  F(Driving)                      \
+  F(PointMaze)                    \
+  F(GridWorld)

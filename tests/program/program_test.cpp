@@ -369,5 +369,25 @@ TEST_F(Program, AFixedHorizonMakesEveryEpisodeAsLongAsTheLimit) {
   expect_refused(run_program({"evaluate", "expert", "--task", "acrobot", "--max-steps", "-1"}), "--max-steps", "");
 }
 
+TEST_F(Program, TaskOptionsChooseAmongATasksRules) {
+  const auto right = run_program({"evaluate", "expert", "--task", "pointmaze", "--task-option", "opening=right",
+                                  "--episodes", "5", "--device", "cpu", "--json"});
+  ASSERT_EQ(right.exit_code, 0) << right.errors;
+  const nlohmann::json result = nlohmann::json::parse(right.output);
+  EXPECT_EQ(result.at("task"), "PointMaze-v0 (opening=right)");
+  EXPECT_EQ(result.at("terminated_rate"), 0.0);
+  EXPECT_GT(result.at("normalized_mean"), 0.8);
+  const auto grid = run_program({"evaluate", "expert", "--task", "gridworld", "--task-option", "size=3",
+                                 "--task-option", "slip=0", "--episodes", "5", "--device", "cpu", "--json"});
+  ASSERT_EQ(grid.exit_code, 0) << grid.errors;
+  EXPECT_GE(nlohmann::json::parse(grid.output).at("return_min"), 0.97 - 1e-9);
+  const auto refused = [](const char* task, const char* option) {
+    return run_program({"evaluate", "expert", "--task", task, "--task-option", option});
+  };
+  expect_refused(refused("pointmaze", "opening"), "--task-option opening", "KEY=VALUE");
+  expect_refused(refused("pointmaze", "opening=up"), "'up'", "left, right");
+  expect_refused(refused("cartpole", "slip=0.1"), "CartPole-v1 has no such option", "leave it out");
+}
+
 }  // namespace
 }  // namespace mynah::tests

@@ -1,5 +1,6 @@
 #include "tools/program/actor_choice.h"
 
+#include "algorithms/command_expert.h"
 #include "algorithms/experts.h"
 #include "algorithms/policy_actor.h"
 #include "algorithms/policy_export.h"
@@ -15,6 +16,16 @@ std::string known_tasks() {
   return text;
 }
 
+void take_parameters(const std::vector<std::string>& given, TaskOptions& options) {
+  for (const std::string& text : given) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw input_error("--task-option " + text, "it has no name and value", "write KEY=VALUE, such as opening=right");
+    }
+    options.parameters[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+}
+
 }  // namespace
 
 void add_task_options(CLI::App& command, TaskRequest& request) {
@@ -24,13 +35,18 @@ void add_task_options(CLI::App& command, TaskRequest& request) {
                    "reward 0: returns stay the same, and the length of an episode tells nothing");
   command.add_option("--max-steps", request.options.max_steps, "Limit of steps; 0: the task's own")
       ->capture_default_str();
+  command.add_option_function<std::vector<std::string>>(
+      "--task-option", [&request](const std::vector<std::string>& given) { take_parameters(given, request.options); },
+      "KEY=VALUE, once or more. PointMaze-v0: opening=left, right or -0.75 ... 0.75. GridWorld-v0: size=8 or 5x9,\n"
+      "map=FILE, slip=0.1, discount=0.99");
 }
 
 ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, const std::string& device,
-                         std::uint64_t seed, bool sampled) {
-  const bool built_in = who == "expert" || who == "random";
+                         std::uint64_t seed, bool sampled, double command_timeout) {
+  constexpr std::string_view command = "command:";
+  const bool built_in = who == "expert" || who == "random" || who.starts_with(command);
   if (sampled && built_in) {
-    throw input_error("--sampled", "there is nothing to draw from: " + who + " is built in", "name a policy");
+    throw input_error("--sampled", "there is nothing to draw from: " + who + " is no policy", "name a policy");
   }
   if (!built_in) {
     ensemble = std::make_unique<Ensemble>(Ensemble::load(who, choose_device(device)));
@@ -44,6 +60,8 @@ ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, con
     actor = make_expert(*task);
   } else if (who == "random") {
     actor = make_random_policy(*task, seed);
+  } else if (built_in) {
+    actor = std::make_unique<CommandExpert>(*task, who.substr(command.size()), command_timeout);
   } else if (sampled && ensemble->size() > 1) {
     throw input_error("--sampled", who + " is a population, which acts as one by the mean of its members",
                       "name one of them: " + who + "/members/000.safetensors");

@@ -15,16 +15,17 @@ struct TaskRequest {
   TaskOptions options;
 };
 
-/// Adds --task, --fixed-horizon and --max-steps.
+/// Adds --task, --fixed-horizon, --max-steps and --task-option.
 void add_task_options(CLI::App& command, TaskRequest& request);
 
-/// Who acts: "expert" and "random" are built in; anything else names a run folder or a policy file. The run of a
-/// population acts as an ensemble.
+/// Who acts: "expert" and "random" are built in, "command:LINE" is a program (algorithms/command_expert.h); anything
+/// else names a run folder or a policy file. The run of a population acts as an ensemble.
 struct ActorChoice {
-  /// sampled: a policy's actions are drawn (PolicyActor), with this seed. Errors: input_error for an unknown task, a
-  /// missing task, a policy that does not fit it, or one of which nothing can be drawn.
+  /// sampled: a policy's actions are drawn (PolicyActor), with this seed. command_timeout: seconds that a command's answer
+  /// may take. Errors: input_error for an unknown task, a missing task, a policy that does not fit it, or one of which
+  /// nothing can be drawn.
   ActorChoice(const std::string& who, const TaskRequest& task, const std::string& device, std::uint64_t seed,
-              bool sampled = false);
+              bool sampled = false, double command_timeout = 60.0);
 
   Stream& stream() { return ensemble ? ensemble->member(0).stream() : *own_stream; }
 

@@ -29,7 +29,7 @@ void film(const Request& request) {
     throw input_error("--record", "films one policy, and several are named", "name one policy");
   }
   const std::string& policy = request.policies.front();
-  ActorChoice choice(policy, request.task, request.device, request.rollout.seed);
+  ActorChoice choice(policy, request.task, request.device, request.rollout.seed, request.sampled);
   FilmOptions options = request.film;
   options.seed = request.rollout.seed;
   film_episodes(choice.stream(), *choice.task, *choice.actor, request.record, options);
@@ -65,7 +65,9 @@ void add_evaluate(CLI::App& app) {
       "a "
       "table.");
   const auto request = std::make_shared<Request>();
-  command->add_option("policy", request->policies, "Run folder, policy file, expert or random; one or more")
+  command
+      ->add_option("policy", request->policies,
+                   "Run folder, policy file, expert, random or \"command:LINE\"; one or more")
       ->required();
   add_task_options(*command, request->task);  // by default the policy's own task
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();

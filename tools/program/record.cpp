@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -26,12 +27,31 @@ struct Request {
   bool json = false;
 };
 
+/// Where what was recorded before a failure is kept: beside the file that was to be.
+std::filesystem::path partial_path(std::filesystem::path out) {
+  return out.replace_extension(".partial.npz");
+}
+
+Demonstrations collect_or_keep(ActorChoice& choice, const Request& request) {
+  Demonstrations partial;
+  try {
+    return collect(choice.stream(), *choice.task, *choice.actor, request.collect, &partial);
+  } catch (const Error&) {
+    if (partial.rows() > 0) {
+      save_demonstrations(partial_path(request.out), partial);
+      fmt::print(stderr, "mynah: {} steps that were recorded before it failed are kept in {}\n", partial.rows(),
+                 partial_path(request.out).string());
+    }
+    throw;
+  }
+}
+
 FilteredDemonstrations collect_as_asked(const Request& request, ActorChoice& choice) {
   if (!request.least_return) {
     if (request.most_attempts > 0) {
       throw input_error("--max-attempts", "is for --min-return alone", "add --min-return, or leave it out");
     }
-    return {collect(choice.stream(), *choice.task, *choice.actor, request.collect), 0};
+    return {collect_or_keep(choice, request), 0};
   }
   return collect_filtered(choice.stream(), *choice.task, *choice.actor, request.collect,
                           {*request.least_return, request.most_attempts});
@@ -65,7 +85,10 @@ void add_record(CLI::App& app) {
       "record", "Record demonstrations of a built-in expert, of a random policy or of a trained policy in a task.");
   const auto request = std::make_shared<Request>();
   add_task_options(*command, request->task);
-  command->add_option("--policy", request->policy, "expert, random, a run folder or a policy file")
+  command
+      ->add_option("--policy", request->policy,
+                   "expert, random, a run folder, a policy file, or \"command:LINE\": a program asked in JSON Lines\n"
+                   "(see `mynah train dagger --help`)")
       ->capture_default_str();
   command->add_option("--episodes", request->collect.episodes, "Episodes to record")->capture_default_str();
   command

@@ -11,6 +11,7 @@
 #include "engine/terminal_progress.h"
 #include "kernels/error.h"
 #include "tools/program/command.h"
+#include "tools/program/train_dagger.h"
 
 namespace mynah::program {
 namespace {
@@ -148,6 +149,9 @@ void train(TrainRequest& request) {
 }
 
 void resume(const ResumeRequest& request) {
+  if (is_dagger_run(RunFolder::open(request.run, RunFolder::Access::read))) {
+    return resume_dagger_run(request.run, request.json);
+  }
   use_linear_tuning_named("off");  // the run says what it was begun with
   TerminalProgress progress(stderr);
   const auto outcome = resume_behaviour_cloning(request.run, progress, &stop_on_signal());
@@ -173,6 +177,7 @@ void add_train(CLI::App& app) {
   cloning->add_flag("--overwrite", request->overwrite, "Replace a run that is there already");
   add_json_flag(*cloning, request->json);
   cloning->callback([request] { train(*request); });
+  add_train_dagger(*command);
 }
 
 void add_resume(CLI::App& app) {

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "algorithms/behaviour_cloning_run.h"
+#include "algorithms/dagger.h"
+#include "engine/run_folder.h"
+
+namespace mynah {
+
+/// Everything that `mynah train dagger` can be told, and what a run's config.toml repeats.
+struct DaggerSettings {
+  std::string expert = "expert";  ///< expert (built in), a run folder or a policy file.
+  std::string expert_command;     ///< In its place: a command line (algorithms/command_expert.h).
+  double expert_timeout = 60.0;   ///< Seconds that an answer of the command may take.
+  std::string beta = "indicator";
+  /// The task and the device; initial demonstrations, or none where `data` is empty; how each training goes. Its
+  /// population, tuning, split_seed, validation_fraction and checkpoints are not looked at, nor is its `cloning` in the
+  /// place of dagger.cloning once resolved.
+  BehaviourCloningSettings learner;
+  DaggerOptions dagger;
+
+  /// The table of all options; it points into this object.
+  OptionTable table();
+  /// Fills what follows from the texts, and makes paths absolute. Errors: input_error for an option that is not
+  /// possible.
+  void resolve();
+};
+
+/// Where a run takes place, and who is imitated. `owner` keeps them alive.
+struct DaggerWorld {
+  std::shared_ptr<void> owner;
+  const Task* task = nullptr;
+  Dagger::Expert expert;
+};
+
+/// Makes the world from the settings alone, so that a resumed run has the same. Called once.
+using DaggerWorldMaker = std::function<DaggerWorld(const DaggerSettings&)>;
+
+struct DaggerOutcome {
+  Dagger::Result result;
+  std::filesystem::path policy;
+  std::string task;
+  std::string device;
+  double seconds = 0.0;  ///< Of this call.
+};
+
+/// Trains in a new run folder `out`: config.toml, metrics, checkpoints, the aggregate as data/iteration_003.npz (000:
+/// the initial demonstrations), policy.safetensors. Nothing is written before options, data, task and expert have been
+/// found good. When *stop becomes true, it ends after the running epoch or iteration, and can be resumed. Errors:
+/// input_error for data, options, a folder that holds a run already (unless `overwrite`), and where expert or task
+/// fail; what was labelled before that stays, that of the running iteration as data/iteration_003.partial.npz, and the
+/// run can be resumed.
+DaggerOutcome run_dagger(DaggerSettings settings, const DaggerWorldMaker& make_world, const std::filesystem::path& out,
+                         bool overwrite, ProgressObserver& progress, const std::atomic<bool>* stop = nullptr);
+
+/// Whether a run was made by run_dagger.
+bool is_dagger_run(const RunFolder& run);
+
+/// Goes on with a run that was killed, stopped, or left by its expert: on the same kind of device the result is, bit
+/// for bit, that of a run that was never interrupted, if the expert's action depends on the observation alone. The
+/// expert is not asked again for an iteration whose states it has labelled. A finished run is refused.
+DaggerOutcome resume_dagger(const std::filesystem::path& run, const DaggerWorldMaker& make_world,
+                            ProgressObserver& progress, const std::atomic<bool>* stop = nullptr);
+
+}  // namespace mynah
