@@ -69,8 +69,7 @@ ActionBatch EpisodeRunner::executed(const ActionBatch& intended, std::uint64_t s
 
 bool EpisodeRunner::all_ended() const {
   const std::vector<std::int32_t> now = status();
-  return std::none_of(now.begin(), now.end(),
-                      [](std::int32_t s) { return s == static_cast<std::int32_t>(kernels::EpisodeStatus::running); });
+  return std::none_of(now.begin(), now.end(), [](std::int32_t s) { return kernels::goes_on(s); });
 }
 
 Index EpisodeRunner::run(Actor& actor, std::uint64_t seed, Index first_episode, double noise) {

@@ -47,7 +47,7 @@ std::array<double, 2> bootstrap_interval(std::span<const double> values, std::ui
 
 EvaluationResult summarize(const TaskDescription& task, EpisodeOutcomes outcomes, std::uint64_t seed) {
   EvaluationResult result;
-  result.task = task.name;
+  result.task = task.text();
   result.episodes = static_cast<Index>(outcomes.returns.size());
   result.returns = std::move(outcomes.returns);
   result.lengths = std::move(outcomes.lengths);

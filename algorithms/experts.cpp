@@ -5,20 +5,6 @@
 namespace mynah {
 namespace {
 
-class CartPoleExpert : public Actor {
- public:
-  void act(Stream& stream, const ActorInput& input, const ActionBatch& actions) override {
-    kernels::cartpole_expert(stream, input.observations, actions.labels);
-  }
-};
-
-class PendulumExpert : public Actor {
- public:
-  void act(Stream& stream, const ActorInput& input, const ActionBatch& actions) override {
-    kernels::pendulum_expert(stream, input.observations, actions.values);
-  }
-};
-
 class RandomPolicy : public Actor {
  public:
   RandomPolicy(const TaskDescription& task, std::uint64_t seed)
@@ -48,10 +34,8 @@ class RandomPolicy : public Actor {
 }  // namespace
 
 std::unique_ptr<Actor> make_expert(const Task& task) {
-  const std::string& name = task.description().name;
-  if (name == "CartPole-v1") return std::make_unique<CartPoleExpert>();
-  if (name == "Pendulum-v1") return std::make_unique<PendulumExpert>();
-  throw input_error("task '" + name + "'", "it has no built-in expert",
+  if (std::unique_ptr<Actor> expert = task.expert()) return expert;
+  throw input_error("task '" + task.description().name + "'", "it has no built-in expert",
                     "record demonstrations elsewhere, or use the random policy");
 }
 

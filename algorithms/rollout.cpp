@@ -138,7 +138,7 @@ Demonstrations collect(Stream& stream, const Task& task, Actor& actor, const Col
   demonstrations.discrete = d.discrete;
   demonstrations.observation_names = d.observation_names;
   demonstrations.action_names = d.action_names;
-  demonstrations.source = "episodes of " + d.name;
+  demonstrations.source = "episodes of " + d.text();
   const auto append = [&](const EpisodeRunner& runner, Index done, bool whole) {
     append_trace(runner, task, options.first_episode + done, whole, demonstrations);
   };

@@ -1,30 +1,13 @@
 #include "kernels/episode_actions.h"
 
-#include "kernels/dynamics/cartpole.h"
-#include "kernels/dynamics/pendulum.h"
+#include "kernels/operation_count.h"
 
 namespace mynah::kernels {
-
-void cartpole_expert(Stream& stream, ConstMatrix observations, Labels actions) {
-  require(observations.columns == dynamics::CartPole::observation_size && actions.size == observations.rows,
-          "cartpole_expert", "observations [rows, 4] and actions [rows]");
-  if (observations.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(cartpole_expert, stream, observations, actions);
-  eigen::cartpole_expert(stream, observations, actions);
-}
-
-void pendulum_expert(Stream& stream, ConstMatrix observations, Matrix actions) {
-  require(observations.columns == dynamics::Pendulum::observation_size && actions.rows == observations.rows &&
-              actions.columns == dynamics::Pendulum::action_size,
-          "pendulum_expert", "observations [rows, 3] and actions [rows, 1]");
-  if (observations.empty()) return;
-  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(pendulum_expert, stream, observations, actions);
-  eigen::pendulum_expert(stream, observations, actions);
-}
 
 void random_actions(Stream& stream, const EpisodeNumbers& numbers, float low, float high, Matrix actions) {
   require(numbers.elapsed.size == actions.rows, "random_actions", "elapsed [rows] for actions [rows, columns]");
   if (actions.empty()) return;
+  if (is_only_counted(stream, numbers.elapsed, actions)) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(random_actions, stream, numbers, low, high, actions);
   eigen::random_actions(stream, numbers, low, high, actions);
 }
@@ -33,6 +16,7 @@ void random_labels(Stream& stream, const EpisodeNumbers& numbers, std::int32_t c
   require(numbers.elapsed.size == actions.size, "random_labels", "elapsed [rows] for actions [rows]");
   require(count >= 1, "random_labels", "at least one class");
   if (actions.empty()) return;
+  if (is_only_counted(stream, numbers.elapsed, actions)) return;
   if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(random_labels, stream, numbers, count, actions);
   eigen::random_labels(stream, numbers, count, actions);
 }
@@ -42,6 +26,7 @@ void perturb_actions(Stream& stream, const EpisodeNumbers& numbers, float deviat
   require(same_shape(actions, out) && numbers.elapsed.size == out.rows, "perturb_actions",
           "actions and out [rows, columns], elapsed [rows]");
   if (out.empty()) return;
+  if (is_only_counted(stream, numbers.elapsed, actions, out)) return;
   if (stream.backend() == Backend::cuda) {
     return MYNAH_ON_CUDA(perturb_actions, stream, numbers, deviation, low, high, actions, out);
   }
@@ -54,6 +39,7 @@ void perturb_labels(Stream& stream, const EpisodeNumbers& numbers, float probabi
           "actions, out and elapsed [rows]");
   require(count >= 1, "perturb_labels", "at least one class");
   if (out.empty()) return;
+  if (is_only_counted(stream, numbers.elapsed, actions, out)) return;
   if (stream.backend() == Backend::cuda) {
     return MYNAH_ON_CUDA(perturb_labels, stream, numbers, probability, count, actions, out);
   }

@@ -5,7 +5,7 @@
 
 namespace mynah::kernels {
 
-/// Actions for episodes that run side by side (kernels/episode.h): built-in experts, random actions, and noise.
+/// Actions for episodes that run side by side (kernels/episode.h): random actions, and noise.
 
 /// Tells which random numbers a row draws: those of its episode and step, philox(key, episode 2³² + step, block), so
 /// that they do not depend on which other episodes run beside it.
@@ -14,11 +14,6 @@ struct EpisodeNumbers {
   Index first_episode = 0;  ///< Row m is episode first_episode + m, below 2³¹.
   ConstLabels elapsed;      ///< [rows], the steps the episode has taken, in device memory.
 };
-
-/// The expert's action for each observation, as kernels/dynamics/ states it. observations [rows, 4], actions [rows].
-void cartpole_expert(Stream& stream, ConstMatrix observations, Labels actions);
-/// observations [rows, 3], actions [rows, 1].
-void pendulum_expert(Stream& stream, ConstMatrix observations, Matrix actions);
 
 /// actions_mc uniform in [low, high), from word c % 4 of block c / 4. actions [rows, columns].
 void random_actions(Stream& stream, const EpisodeNumbers& numbers, float low, float high, Matrix actions);
@@ -36,16 +31,12 @@ void perturb_actions(Stream& stream, const EpisodeNumbers& numbers, float deviat
 void perturb_labels(Stream& stream, const EpisodeNumbers& numbers, float probability, std::int32_t count,
                     ConstLabels actions, Labels out);
 
-MYNAH_CUDA_TWIN(cartpole_expert)
-MYNAH_CUDA_TWIN(pendulum_expert)
 MYNAH_CUDA_TWIN(random_actions)
 MYNAH_CUDA_TWIN(random_labels)
 MYNAH_CUDA_TWIN(perturb_actions)
 MYNAH_CUDA_TWIN(perturb_labels)
 
 namespace eigen {
-void cartpole_expert(Stream&, ConstMatrix observations, Labels actions);
-void pendulum_expert(Stream&, ConstMatrix observations, Matrix actions);
 void random_actions(Stream&, const EpisodeNumbers& numbers, float low, float high, Matrix actions);
 void random_labels(Stream&, const EpisodeNumbers& numbers, std::int32_t count, Labels actions);
 void perturb_actions(Stream&, const EpisodeNumbers& numbers, float deviation, float low, float high,

@@ -7,10 +7,12 @@
 #include <functional>
 
 #include "engine/buffer.h"
+#include "kernels/dynamics/all_dynamics.h"
 #include "kernels/episode.h"
 #include "kernels/episode_actions.h"
 #include "tests/cuda_schedule.h"
 #include "tests/operations/parity.h"
+#include "tests/types_before_void.h"
 
 namespace mynah {
 namespace {
@@ -91,54 +93,52 @@ void expect_same(const Left& a, const Left& b) {
 
 constexpr std::uint64_t seed = 0x123456789abcdefull;
 
-/// Starts episodes 1000, 1001, ... and takes `steps` steps of what `choose` fills in.
-Left play(DeviceId device, bool cartpole, Index rows, int steps, bool expert, bool noise) {
+enum class Driver { random, noisy, expert };
+
+/// Starts episodes 1000, 1001, ... and takes `steps` steps of what the driver fills in.
+template <class Dynamics>
+Left play(DeviceId device, Index rows, int steps, Driver driver, bool fixed_horizon = false) {
+  constexpr bool discrete = dynamics::is_discrete<Dynamics>;
+  constexpr Dynamics rules_of_the_task{};
   Stream stream(device);
-  const Index state_size = cartpole ? 4 : 2;
-  const Index observation_size = cartpole ? 4 : 3;
-  const Guarded<double> states(stream, rows, state_size, 3, std::nan(""));
+  const Guarded<double> states(stream, rows, dynamics::stored_state_size<Dynamics>, 3, std::nan(""));
   const Guarded<double> returns(stream, rows, 1, 0, std::nan(""));
-  const Guarded<float> observations(stream, rows, observation_size, 2, std::nanf(""));
+  const Guarded<float> observations(stream, rows, Dynamics::observation_size, 2, std::nanf(""));
   const Guarded<float> rewards(stream, rows, 1, 0, std::nanf(""));
-  const Guarded<float> actions(stream, rows, 1, cartpole ? 0 : 5, std::nanf(""));
+  const Guarded<float> values(stream, discrete ? 0 : rows, dynamics::action_columns<Dynamics>(), 5, std::nanf(""));
   const Guarded<std::int32_t> elapsed(stream, rows, 1, 0, -1), status(stream, rows, 1, 0, -1),
-      labels(stream, rows, 1, 0, -1);
+      labels(stream, discrete ? rows : 0, 1, 0, -1);
   const kernels::EpisodeBatch batch{states.matrix(),  observations.matrix(), rewards.vector(),
                                     returns.vector(), elapsed.vector(),      status.vector()};
   const kernels::EpisodeNumbers numbers{random_key(seed, RandomStream::policy), 1000, elapsed.vector()};
-  const RandomKey key = random_key(seed, RandomStream::task);
-  if (cartpole) {
-    kernels::cartpole_reset(stream, key, 1000, batch);
-  } else {
-    kernels::pendulum_reset(stream, key, 1000, batch);
-  }
+  const kernels::EpisodeRules rules{std::min(Dynamics::max_steps, 12), fixed_horizon};
+  kernels::reset_episodes(stream, rules_of_the_task, random_key(seed, RandomStream::task), 1000, batch);
   for (int i = 0; i < steps; ++i) {
-    if (cartpole) {
-      if (expert) {
-        kernels::cartpole_expert(stream, observations.matrix(), labels.vector());
+    if constexpr (discrete) {
+      if (driver == Driver::expert && dynamics::has_expert<Dynamics>) {
+        kernels::expert_actions(stream, rules_of_the_task, observations.matrix(), labels.vector());
       } else {
-        kernels::random_labels(stream, numbers, 2, labels.vector());
+        kernels::random_labels(stream, numbers, Dynamics::action_count, labels.vector());
       }
-      if (noise) kernels::perturb_labels(stream, numbers, 0.4f, 2, labels.vector(), labels.vector());
-      kernels::cartpole_step(stream, labels.vector(), batch);
+      if (driver == Driver::noisy) {
+        kernels::perturb_labels(stream, numbers, 0.4f, Dynamics::action_count, labels.vector(), labels.vector());
+      }
+      kernels::step_episodes(stream, rules_of_the_task, rules, labels.vector(), batch);
     } else {
-      if (expert) {
-        kernels::pendulum_expert(stream, observations.matrix(), actions.matrix());
+      constexpr float low = Dynamics::action_low, high = Dynamics::action_high;
+      if (driver == Driver::expert && dynamics::has_expert<Dynamics>) {
+        kernels::expert_actions(stream, rules_of_the_task, observations.matrix(), values.matrix());
       } else {
-        kernels::random_actions(stream, numbers, -2.0f, 2.0f, actions.matrix());
+        kernels::random_actions(stream, numbers, low, high, values.matrix());
       }
-      if (noise) kernels::perturb_actions(stream, numbers, 0.4f, -2.0f, 2.0f, actions.matrix(), actions.matrix());
-      kernels::pendulum_step(stream, actions.matrix(), batch);
+      if (driver == Driver::noisy) {
+        kernels::perturb_actions(stream, numbers, 0.4f, low, high, values.matrix(), values.matrix());
+      }
+      kernels::step_episodes(stream, rules_of_the_task, rules, values.matrix(), batch);
     }
   }
-  return {states.values(stream),
-          returns.values(stream),
-          observations.values(stream),
-          rewards.values(stream),
-          cartpole ? std::vector<float>{} : actions.values(stream),
-          elapsed.values(stream),
-          status.values(stream),
-          cartpole ? labels.values(stream) : std::vector<std::int32_t>{}};
+  return {states.values(stream), returns.values(stream), observations.values(stream), rewards.values(stream),
+          values.values(stream), elapsed.values(stream), status.values(stream),       labels.values(stream)};
 }
 
 class TaskParity : public tests::CudaParity {
@@ -155,32 +155,36 @@ class TaskParity : public tests::CudaParity {
   }
 };
 
-TEST_F(TaskParity, CartPoleMovesAsOnTheCpu) {
-  for (const Index rows : row_counts) {
-    for (const bool noise : {false, true}) {
-      SCOPED_TRACE(std::to_string(rows) + " rows" + (noise ? ", noise" : ""));
-      const Left random = play({}, true, rows, 14, false, noise);
-      const Left expert = play({}, true, rows, 3, true, noise);
-      on_cuda([&](DeviceId cuda) {
-        expect_same(play(cuda, true, rows, 14, false, noise), random);
-        expect_same(play(cuda, true, rows, 3, true, noise), expert);
-      });
-    }
-  }
-}
+/// A step agrees to 1e-11 of the state, from the same state and action. The expert's actions follow from observations
+/// rounded to float: states agree as those roundings do.
+template <class Dynamics>
+class EveryTask : public TaskParity {};
 
-TEST_F(TaskParity, PendulumMovesAsOnTheCpu) {
+#define MYNAH_NAME(D) dynamics::D,
+/// void ends the list, which has a comma behind every name.
+using AllDynamics = tests::TypesBeforeVoid<MYNAH_FOR_ALL_DYNAMICS(MYNAH_NAME) void>::type;
+#undef MYNAH_NAME
+struct DynamicsName {
+  template <class Dynamics>
+  static std::string GetName(int) {
+    return std::string(Dynamics::name).substr(0, std::string(Dynamics::name).find('-'));
+  }
+};
+TYPED_TEST_SUITE(EveryTask, AllDynamics, DynamicsName);
+
+TYPED_TEST(EveryTask, MovesAsOnTheCpu) {
+  using Dynamics = TypeParam;
   for (const Index rows : row_counts) {
     SCOPED_TRACE(std::to_string(rows) + " rows");
-    const Left calm = play({}, false, rows, 5, false, false);
-    const Left noisy = play({}, false, rows, 5, false, true);
-    const Left expert = play({}, false, rows, 1, true, false);
-    on_cuda([&](DeviceId cuda) {
-      expect_same(play(cuda, false, rows, 5, false, false), calm);
-      expect_same(play(cuda, false, rows, 5, false, true), noisy);
-      // The expert's actions follow from observations rounded to float: the states agree as those roundings do.
-      const Left here = play(cuda, false, rows, 1, true, false);
+    const Left random = play<Dynamics>({}, rows, 14, Driver::random);
+    const Left noisy = play<Dynamics>({}, rows, 5, Driver::noisy, true);
+    const Left expert = play<Dynamics>({}, rows, 1, Driver::expert);
+    this->on_cuda([&](DeviceId cuda) {
+      expect_same(play<Dynamics>(cuda, rows, 14, Driver::random), random);
+      expect_same(play<Dynamics>(cuda, rows, 5, Driver::noisy, true), noisy);
+      const Left here = play<Dynamics>(cuda, rows, 1, Driver::expert);
       expect_near(here.actions, expert.actions, 1e-5, "expert's actions");
+      EXPECT_EQ(here.labels, expert.labels);
       expect_near(here.states, expert.states, 1e-5, "states after the expert's action");
     });
   }

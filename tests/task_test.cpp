@@ -19,11 +19,16 @@ TEST(Task, IsFoundByItsNameInAnyCaseWithItsVersionOrWithout) {
     EXPECT_EQ(make_task(name)->description().name, "CartPole-v1") << name;
   }
   EXPECT_EQ(make_task("pendulum")->description().name, "Pendulum-v1");
-  EXPECT_THAT(task_names(), testing::ElementsAre("CartPole-v1", "Pendulum-v1"));
+  EXPECT_EQ(make_task("mountaincar")->description().name, "MountainCar-v0");
+  const std::vector<std::string> names = task_names();
+  for (const char* name : {"CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"}) {
+    EXPECT_THAT(names, testing::Contains(name));
+  }
+  for (const std::string& name : names) EXPECT_EQ(make_task(name)->description().name, name);
 }
 
 TEST(Task, UnknownOnesAreRefusedWithTheNamesThereAre) {
-  for (const char* name : {"hopper", "CartPole-v0", "", "cartpole-v1x"}) {
+  for (const char* name : {"basket", "CartPole-v0", "", "cartpole-v1x"}) {
     try {
       make_task(name);
       ADD_FAILURE() << name << " was found";
@@ -44,14 +49,33 @@ TEST(Task, DescriptionsFitThemselves) {
     EXPECT_EQ(d.discrete, d.action_size == 0);
     EXPECT_EQ(d.action_low < d.action_high, !d.discrete);
     EXPECT_GT(d.max_steps, 0);
+    EXPECT_FALSE(d.fixed_horizon);
+    EXPECT_EQ(d.text(), name);
+  }
+}
+
+TEST(Task, OptionsAreInItsDescription) {
+  TaskOptions options;
+  options.fixed_horizon = true;
+  EXPECT_EQ(make_task("cartpole", options)->description().text(), "CartPole-v1 (fixed horizon)");
+  EXPECT_EQ(make_task("cartpole", options)->description().name, "CartPole-v1");
+  // The same episodes have the same returns with a fixed horizon, but not with another limit.
+  EXPECT_TRUE(make_task("cartpole", options)->description().reference_returns.has_value());
+  options.max_steps = 30;
+  EXPECT_EQ(make_task("cartpole", options)->description().max_steps, 30);
+  EXPECT_FALSE(make_task("cartpole", options)->description().reference_returns.has_value());
+  for (const Index wrong : {Index{-1}, Index{1} << 40}) {
+    options.max_steps = wrong;
+    EXPECT_THROW(make_task("cartpole", options), Error);
   }
 }
 
 class Rollout : public tests::EveryDevice {
  protected:
-  Demonstrations record(const std::string& name, bool expert, const CollectOptions& options) {
+  Demonstrations record(const std::string& name, bool expert, const CollectOptions& options,
+                        const TaskOptions& of_task = {}) {
     Stream stream(device_);
-    const auto task = make_task(name);
+    const auto task = make_task(name, of_task);
     const auto actor = expert ? make_expert(*task) : make_random_policy(*task, options.seed);
     return collect(stream, *task, *actor, options);
   }
@@ -110,11 +134,50 @@ TEST_P(Rollout, RecordingsAreWholeDemonstrations) {
           ASSERT_EQ(d.next_observations[at * columns + c], d.observations[(at + 1) * columns + c]);
         }
       }
-      // An expert of the pendulum or of cartpole reaches the limit; random pushes never keep the pole up so long.
+      // An expert of cartpole reaches the limit; random pushes never keep the pole up so long.
       const Index limit = make_task(name)->description().max_steps;
-      EXPECT_EQ(n == 7 * limit, expert || name == "Pendulum-v1");
+      if (name == "CartPole-v1") {
+        EXPECT_EQ(n == 7 * limit, expert);
+      } else if (name == "Pendulum-v1") {
+        EXPECT_EQ(n, 7 * limit);
+      }
     }
   }
+}
+
+TEST_P(Rollout, WithAFixedHorizonEveryEpisodeIsAsLongAsTheLimit) {
+  TaskOptions fixed;
+  fixed.fixed_horizon = true;
+  for (const std::string& name : task_names()) {
+    SCOPED_TRACE(name);
+    // CartPole's random policy and the others' experts end episodes early.
+    const bool expert = name != "CartPole-v1";
+    const Demonstrations early = record(name, expert, options_of(5, 2, 4));
+    const Demonstrations full = record(name, expert, options_of(5, 2, 4), fixed);
+    const Index limit = make_task(name)->description().max_steps;
+    const auto columns = static_cast<std::size_t>(full.observation_size);
+    ASSERT_EQ(full.rows(), 5 * limit);
+    EXPECT_EQ(std::accumulate(full.terminals.begin(), full.terminals.end(), 0), 0);
+    EXPECT_EQ(std::accumulate(full.timeouts.begin(), full.timeouts.end(), 0), 5);
+    for (Index episode = 0; episode < 5; ++episode) {
+      const RowRange short_rows = early.episode(episode), long_rows = full.episode(episode);
+      const auto same = [&](const std::vector<float>& a, const std::vector<float>& b, Index width) {
+        return std::equal(a.begin() + short_rows.begin * width, a.begin() + short_rows.end * width,
+                          b.begin() + long_rows.begin * width);
+      };
+      EXPECT_TRUE(same(early.observations, full.observations, full.observation_size));
+      EXPECT_TRUE(same(early.next_observations, full.next_observations, full.observation_size));
+      EXPECT_TRUE(same(early.rewards, full.rewards, 1));
+      // From the end on: the last state, and no reward.
+      for (Index m = long_rows.begin + short_rows.size(); m < long_rows.end; ++m) {
+        ASSERT_EQ(full.rewards[static_cast<std::size_t>(m)], 0.0f);
+        const auto at = full.next_observations.begin() + static_cast<Index>(columns) * m;
+        ASSERT_TRUE(std::equal(at, at + full.observation_size, at - full.observation_size));
+      }
+    }
+  }
+  EXPECT_LT(record("cartpole", false, options_of(5, 2, 4)).rows(), 500);
+  EXPECT_LT(record("acrobot", true, options_of(5, 2, 4)).rows(), 1000);
 }
 
 TEST_P(Rollout, SeedsGiveOtherEpisodes) {
@@ -169,6 +232,21 @@ TEST_P(Rollout, FinishedRowsAreFrozen) {
   for (const float reward : rewards.download(stream)) EXPECT_EQ(reward, 0.0f);
   const std::vector<double> totals = returns.download(stream);
   for (std::size_t m = 0; m < totals.size(); ++m) EXPECT_EQ(totals[m], steps[m]);
+}
+
+TEST(RolloutThreads, TwoThreadsGiveTheBitsOfOne) {
+  Stream one(DeviceId{}), two(DeviceId{});
+  two.use_threads(2);
+  const RolloutOptions options = options_of(600, 4, 600);  // enough rows to be shared
+  for (const std::string& name : task_names()) {
+    SCOPED_TRACE(name);
+    TaskOptions rules;
+    rules.max_steps = 60;
+    const auto task = make_task(name, rules);
+    std::unique_ptr<Actor> actor = task->expert();
+    if (!actor) actor = make_random_policy(*task, 1);
+    EXPECT_EQ(run_episodes(one, *task, *actor, options).returns, run_episodes(two, *task, *actor, options).returns);
+  }
 }
 
 /// Gives NaN, as a network with broken weights does.

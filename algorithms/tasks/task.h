@@ -11,6 +11,8 @@
 
 namespace mynah {
 
+class Actor;
+
 /// Mean undiscounted returns that a return is normalised with: the random policy's becomes 0, the expert's 1.
 struct ReferenceReturns {
   double random = 0.0;
@@ -28,11 +30,24 @@ struct TaskDescription {
   float action_low = 0.0f;  ///< Continuous: bounds of every column; the task clips to them.
   float action_high = 0.0f;
   Index max_steps = 0;                         ///< An episode is cut after so many steps.
+  bool fixed_horizon = false;                  ///< Every episode is max_steps long: kernels::EpisodeRules.
   std::vector<std::string> observation_names;  ///< [observation_size]
   std::vector<std::string> action_names;       ///< [action_size], or [action_count] when discrete
   /// Measured over 10,000 episodes with seed 0, rounded: `return_mean` of
   /// `mynah evaluate random --task NAME --episodes 10000 --seed 0 --json`, and the same with `expert`.
   std::optional<ReferenceReturns> reference_returns;
+
+  /// For people: "CartPole-v1", or "CartPole-v1 (fixed horizon)".
+  std::string text() const { return fixed_horizon ? name + " (fixed horizon)" : name; }
+};
+
+/// What a run may choose of any task's rules.
+struct TaskOptions {
+  /// Episodes that the task's rule would end early go on until the limit, frozen and with reward 0: returns are the
+  /// same, and the length of an episode tells nothing.
+  bool fixed_horizon = false;
+  /// The limit of steps; 0: the task's own. With another limit there are no reference returns.
+  Index max_steps = 0;
 };
 
 /// Actions for the rows of a batch, in device memory: the one that fits the task is filled, the other is empty.
@@ -53,6 +68,16 @@ class Task {
                      const kernels::EpisodeBatch& batch) const = 0;
   /// One step of every running row.
   virtual void step(Stream& stream, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const = 0;
+  /// Copies that start again by themselves, for VectorTask: row m becomes episode 0 of copy first_copy + m, which is
+  /// that of the seed copy_seed(seed, first_copy + m).
+  virtual void start_copies(Stream& stream, std::uint64_t seed, Index first_copy,
+                            const kernels::CopyBatch& batch) const;
+  /// One step of every row; rows that it ends become the start of their next episode. By default from reset() and
+  /// step(), for tasks that run on the CPU. Errors: input_error on CUDA, where a task has not overridden both.
+  virtual void step_copies(Stream& stream, const ActionBatch& actions, std::uint64_t seed, Index first_copy,
+                           const kernels::CopyBatch& batch) const;
+  /// The built-in expert; null where there is none. It does not need the task to live on.
+  virtual std::unique_ptr<Actor> expert() const;
 
  protected:
   explicit Task(TaskDescription description) : description_(std::move(description)) {}
@@ -63,11 +88,14 @@ class Task {
   TaskDescription description_;
 };
 
+/// The seed whose episodes copy `copy` plays, one after another.
+std::uint64_t copy_seed(std::uint64_t seed, Index copy);
+
 /// The names of all tasks.
 std::vector<std::string> task_names();
 
 /// The task `name`, in any case, with its version or without ("cartpole", "CartPole-v1"). Errors: input_error naming
-/// the tasks there are.
-std::unique_ptr<Task> make_task(std::string_view name);
+/// the tasks there are; input_error for options that make no sense.
+std::unique_ptr<Task> make_task(std::string_view name, const TaskOptions& options = {});
 
 }  // namespace mynah

@@ -27,7 +27,7 @@ std::filesystem::path peers_folder() {
 }  // namespace
 
 const std::vector<std::string>& peer_names() {
-  static const std::vector<std::string> names{"torch", "torch-compiled", "jax", "cublas", "cudnn"};
+  static const std::vector<std::string> names{"torch", "torch-compiled", "jax", "gymnasium", "cublas", "cudnn"};
   return names;
 }
 
@@ -39,6 +39,7 @@ std::string peer_title(const std::string& peer) {
   static const std::map<std::string, std::string> titles{{"torch", "PyTorch eager"},
                                                          {"torch-compiled", "PyTorch compiled"},
                                                          {"jax", "JAX"},
+                                                         {"gymnasium", "Gymnasium"},
                                                          {"cublas", "cuBLASLt"},
                                                          {"cudnn", "cuDNN"}};
   const auto found = titles.find(peer);

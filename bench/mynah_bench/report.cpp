@@ -175,6 +175,9 @@ std::string text_of(const Json& result) {
     lines += fmt::format("  {:18} best {:>9} us, median {:>9} us ({} to {})", who,
                          rounded(one.at("best_us").get<double>()), rounded(one.at("median_us").get<double>()),
                          rounded(one.at("lower_us").get<double>()), rounded(one.at("upper_us").get<double>()));
+    if (text(result.at("workload"), "task") == "episodes") {
+      lines += fmt::format("; median {} million steps a second", rounded(1.0 / one.at("median_us").get<double>()));
+    }
     if (is_peer && !ours.empty()) {
       const Ratio ratio = ratio_of(one, *ours.front());
       lines += fmt::format("; {:.2f} times mynah's (medians {:.2f})", ratio.bests, ratio.medians);

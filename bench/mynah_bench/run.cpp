@@ -58,7 +58,7 @@ void declare(CLI::App& command, Options& o) {
       "hot: steps one after the other; cold: caches are written over before each, which alone is timed; both");
   command
       .add_option("--peers", o.peers,
-                  "torch, torch-compiled, jax, cublas, cudnn; all, or none (default: torch; on CUDA all)")
+                  "torch, torch-compiled, jax, gymnasium, cublas, cudnn; all, or none (default: torch; on CUDA all)")
       ->delimiter(',');
   command.add_option("--repeats", o.repeats, "Rounds, in which mynah and the peers take turns")
       ->check(CLI::Range(1, 1000));

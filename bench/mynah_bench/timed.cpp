@@ -68,6 +68,8 @@ Timed prepare(const Workload& workload, DeviceId device, Path path) {
       return prepare_adam(workload, device, path);
     case Task::layer:
       return prepare_layer(workload, device, path);
+    case Task::episodes:
+      return prepare_episodes(workload, device, path);
   }
   throw Error(Error::Cause::internal, "mynah-bench", "a task that is not known");
 }

@@ -53,6 +53,7 @@ Timed prepare_inference(const Workload& workload, DeviceId device, Path path);
 Timed prepare_product(const Workload& workload, DeviceId device, Path path);
 Timed prepare_adam(const Workload& workload, DeviceId device, Path path);
 Timed prepare_layer(const Workload& workload, DeviceId device, Path path);
+Timed prepare_episodes(const Workload& workload, DeviceId device, Path path);
 Timed prepare_cudnn(const Workload& workload, DeviceId device);
 
 /// A call that is one step. Automatic is recorded on CUDA. What it refers to is its own to keep.

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "algorithms/tasks/task.h"
 #include "engine/nearest_name.h"
 #include "kernels/error.h"
 
@@ -15,7 +17,7 @@ namespace {
 
 using kernels::Precision;
 
-constexpr std::array task_names{"training", "inference", "product", "adam", "layer"};
+constexpr std::array task_names{"training", "inference", "product", "adam", "layer", "episodes"};
 constexpr std::array losses{Loss::mse,
                             Loss::l1,
                             Loss::huber,
@@ -75,6 +77,19 @@ Workload layer(const std::string& group, const std::string& name, const std::str
   workload.task = Task::layer;
   workload.layer = text;
   workload.batch = batch;
+  return workload;
+}
+
+/// "CartPole-v1" is called "cartpole".
+Workload episodes(const std::string& environment) {
+  Workload workload;
+  for (const char c : environment.substr(0, environment.rfind("-v"))) {
+    workload.name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  workload.groups = {"tasks"};
+  workload.task = Task::episodes;
+  workload.environment = environment;
+  workload.batch = 4096;
   return workload;
 }
 
@@ -143,6 +158,7 @@ std::vector<Workload> make_catalogue() {
   adam.cpu_size = 10'000'000;
   all.push_back(adam);
   add_layers(all);
+  for (const std::string& environment : mynah::task_names()) all.push_back(episodes(environment));
   return all;
 }
 
@@ -170,6 +186,9 @@ std::string Workload::text() const {
     case Task::layer:
       text = layer + fmt::format(", batch {}", batch);
       break;
+    case Task::episodes:
+      text = fmt::format("a step of {}, {} copies", environment, batch);
+      break;
   }
   if ((task == Task::training || task == Task::inference) && activation != "relu") text += ", " + activation;
   if (precision != Precision::float32) text += std::string(", ") + kernels::precision_name(precision);
@@ -180,6 +199,7 @@ nlohmann::ordered_json Workload::to_json() const {
   nlohmann::ordered_json object{{"name", name}, {"text", text()}, {"task", task_names[static_cast<std::size_t>(task)]}};
   if (!layers.empty()) object["layers"] = layers;
   if (task == Task::layer) object["layer"] = layer;
+  if (task == Task::episodes) object["environment"] = environment;
   if (task != Task::product && task != Task::adam) object["batch"] = batch;
   if (task == Task::product || task == Task::adam) object["size"] = size;
   if (task == Task::training) {

@@ -18,6 +18,7 @@ enum class Task {
   product,    ///< relu(x wᵀ + b), all edges `size`.
   adam,       ///< A step over `size` parameters.
   layer,      ///< Forward and backward pass of a layer or a loss, or a training step of a DCGAN: timed_layers.h.
+  episodes,   ///< Steps of `batch` copies of a task of mynah's, which start again by themselves; of one copy.
 };
 
 /// What is timed: the same for every path of mynah's and for every peer. A step's time is that of one member.
@@ -36,6 +37,7 @@ struct Workload {
   Index size = 0;
   Index cpu_size = 0;                   ///< Where it is not 0: the size by default on a CPU, which would take minutes.
   std::string layer;                    ///< "conv2d:in=1,height=28,width=28,out=64,kernel=4"
+  std::string environment;              ///< Of episodes: "CartPole-v1"
   std::optional<double> target_on_cpu;  ///< Least ratio of bests to PyTorch eager, one thread.
 
   /// For a person: "17-256-6, batch 32"; what is as by default is left out.

@@ -140,6 +140,8 @@ def make(workload, device, mode):
         raise Refused("a CPU has no tf32 in PyTorch")
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     compiled = {"cuda": "reduce-overhead", "cpu": "default"}[device] if mode == "torch-compiled" else None
+    if workload["task"] not in MAKERS:
+        raise Refused("has no tasks to step")
     step = MAKERS[workload["task"]](workload, device, compiled)
     text = f"torch.compile, mode {compiled}" if compiled else "eager"
     if workload.get("members", 1) > 1:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A peer of mynah-bench: makes workloads ready and measures them when asked, one JSON object a line in, one out.
 
-    worker.py --peer torch|torch-compiled|jax [--device cpu|cuda] [--core N] [--threads N]
+    worker.py --peer torch|torch-compiled|jax|gymnasium [--device cpu|cuda] [--core N] [--threads N]
 
 First it says {"version": ...}, or {"missing": ..., "get": ...} and ends. Then it answers until its input ends:
 
@@ -93,10 +93,10 @@ class Measured:
 def load(name, device):
     """The peer's module and version, or {"missing", "get"}."""
     try:
-        peer = importlib.import_module("torch_peer" if name.startswith("torch") else "jax_peer")
+        peer = importlib.import_module(name.split("-")[0] + "_peer")
         return peer, peer.version(device)
     except ImportError as error:
-        with_option = " --with-jax" if name == "jax" else ""
+        with_option = f" --with-{name}" if name in ("jax", "gymnasium") else ""
         return None, {"missing": f"{error}", "get": f"bench/peers/setup{with_option} installs it"}
     except Refused as error:
         return None, {"missing": f"{error}", "get": "see its own documentation of devices"}
@@ -125,7 +125,7 @@ def serve(peer, mode, device):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", choices=["torch", "torch-compiled", "jax"], default="torch")
+    parser.add_argument("--peer", choices=["torch", "torch-compiled", "jax", "gymnasium"], default="torch")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--core", type=int, default=-1, help="core to run on (default: wherever it is)")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")

@@ -2,22 +2,10 @@
 
 #include "kernels/cuda/rows.h"
 #include "kernels/dynamics/action_rows.h"
-#include "kernels/dynamics/cartpole.h"
-#include "kernels/dynamics/pendulum.h"
 
 namespace mynah::kernels::cuda {
 
 // A thread a row: limited by the launch, and by Philox and the double-precision functions of the normals.
-
-void cartpole_expert(Stream& stream, ConstMatrix observations, Labels actions) {
-  for_each_row(stream, "cartpole_expert", actions.size,
-               dynamics::ExpertRow<dynamics::CartPole>{observations, actions.data, 1});
-}
-
-void pendulum_expert(Stream& stream, ConstMatrix observations, Matrix actions) {
-  for_each_row(stream, "pendulum_expert", actions.rows,
-               dynamics::ExpertRow<dynamics::Pendulum>{observations, actions.data, actions.stride});
-}
 
 void random_actions(Stream& stream, const EpisodeNumbers& numbers, float low, float high, Matrix actions) {
   for_each_row(stream, "random_actions", actions.rows, dynamics::RandomActionsRow{numbers, low, high, actions});

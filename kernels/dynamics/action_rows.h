@@ -20,18 +20,6 @@ MYNAH_HOST_DEVICE inline std::int32_t uniform_label(std::uint32_t word, std::int
   return static_cast<std::int32_t>((static_cast<std::uint64_t>(word) * static_cast<std::uint64_t>(count)) >> 32);
 }
 
-/// actions: the first action of each row lies at actions[row * stride].
-template <class Dynamics>
-struct ExpertRow {
-  ConstMatrix observations;
-  typename Dynamics::Action* actions;
-  Index stride;
-
-  MYNAH_HOST_DEVICE void operator()(Index row) const {
-    actions[row * stride] = Dynamics::expert(observations.data + row * observations.stride);
-  }
-};
-
 struct RandomActionsRow {
   kernels::EpisodeNumbers numbers;
   float low;

@@ -3,9 +3,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "kernels/dynamics/outcome.h"
+#include "kernels/dynamics/random_words.h"
 #include "kernels/host_device.h"
-#include "kernels/philox.h"
 #include "kernels/view.h"
 
 namespace mynah::dynamics {
@@ -16,6 +15,13 @@ namespace mynah::dynamics {
 /// SMC 1983, with the constants and the order of updates of Gymnasium's CartPole-v1 (which has the frictionless
 /// equations of Florian, "Correct equations for the dynamics of the cart-pole system", 2007). SI units throughout.
 struct CartPole {
+  static constexpr const char* name = "CartPole-v1";
+  static constexpr const char* observation_names[] = {"cart_position", "cart_velocity", "pole_angle",
+                                                      "pole_angular_velocity"};
+  static constexpr const char* action_names[] = {"push_left", "push_right"};
+  static constexpr double random_return = 22.28;
+  static constexpr double expert_return = 500.0;
+
   static constexpr Index state_size = 4;  ///< Cart position, cart velocity, pole angle (0: upright), angular velocity.
   static constexpr Index observation_size = 4;
   static constexpr std::int32_t action_count = 2;  ///< 0: push left, 1: push right.
@@ -35,18 +41,15 @@ struct CartPole {
   using Action = std::int32_t;
 
   /// Every variable uniform in ± start_bound, one word each.
-  MYNAH_HOST_DEVICE static void reset(PhiloxBlock words, double* state) {
-    state[0] = start_bound * symmetric_uniform(words.x);
-    state[1] = start_bound * symmetric_uniform(words.y);
-    state[2] = start_bound * symmetric_uniform(words.z);
-    state[3] = start_bound * symmetric_uniform(words.w);
+  MYNAH_HOST_DEVICE void reset(RandomWords& words, double* state) const {
+    for (int i = 0; i < 4; ++i) state[i] = start_bound * words.symmetric();
   }
 
   /// One explicit Euler step. The reward is 1, also for the step that fails.
-  MYNAH_HOST_DEVICE static StepOutcome step(double* state, Action action) {
+  MYNAH_HOST_DEVICE StepOutcome step(double* state, const Action* action) const {
     const double velocity = state[1];
     const double angular_velocity = state[3];
-    const double push = action == 1 ? force : -force;
+    const double push = *action == 1 ? force : -force;
     const double cosine = cos(state[2]);
     const double sine = sin(state[2]);
     const double drive = (push + pole_moment * (angular_velocity * angular_velocity) * sine) / total_mass;
@@ -62,16 +65,16 @@ struct CartPole {
     return {1.0, failed};
   }
 
-  MYNAH_HOST_DEVICE static void observe(const double* state, float* observation) {
+  MYNAH_HOST_DEVICE void observe(const double* state, float* observation) const {
     for (int i = 0; i < 4; ++i) observation[i] = static_cast<float>(state[i]);
   }
 
   /// The built-in expert: pushes to the side that a linear state feedback asks for, with the ratios of gains of a
   /// linear-quadratic regulator. Keeps the pole up for 500 steps from starts three times as far out as the task's own.
-  MYNAH_HOST_DEVICE static Action expert(const float* observation) {
+  MYNAH_HOST_DEVICE void expert(const float* observation, Action* action) const {
     const double wish = 1.0 * static_cast<double>(observation[0]) + 1.5 * static_cast<double>(observation[1]) +
                         18.0 * static_cast<double>(observation[2]) + 3.5 * static_cast<double>(observation[3]);
-    return wish > 0.0 ? 1 : 0;
+    *action = wish > 0.0 ? 1 : 0;
   }
 };
 

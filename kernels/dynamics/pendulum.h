@@ -3,9 +3,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "kernels/dynamics/outcome.h"
+#include "kernels/dynamics/random_words.h"
 #include "kernels/host_device.h"
-#include "kernels/philox.h"
 #include "kernels/view.h"
 
 namespace mynah::dynamics {
@@ -16,6 +15,12 @@ namespace mynah::dynamics {
 /// pivot, whose moment of inertia is m l² / 3, so that angle'' = 3 g / (2 l) sin(angle) + 3 / (m l²) torque. SI units.
 /// The torque is taken in double: Gymnasium rounds it to float32 where NumPy's promotion rules say so.
 struct Pendulum {
+  static constexpr const char* name = "Pendulum-v1";
+  static constexpr const char* observation_names[] = {"cos_angle", "sin_angle", "angular_velocity"};
+  static constexpr const char* action_names[] = {"torque"};
+  static constexpr double random_return = -1229.2;
+  static constexpr double expert_return = -146.3;
+
   static constexpr Index state_size = 2;        ///< Angle (0: upright, not wrapped), angular velocity.
   static constexpr Index observation_size = 3;  ///< cos(angle), sin(angle), angular velocity.
   static constexpr Index action_size = 1;       ///< Torque in N m, clipped to ± max_torque.
@@ -27,13 +32,15 @@ struct Pendulum {
   static constexpr double time_step = 0.05;
   static constexpr double max_speed = 8.0;
   static constexpr double max_torque = 2.0;
+  static constexpr float action_low = -2.0f;
+  static constexpr float action_high = 2.0f;
 
   using Action = float;
 
   /// Angle uniform in ± pi, angular velocity uniform in ± 1.
-  MYNAH_HOST_DEVICE static void reset(PhiloxBlock words, double* state) {
-    state[0] = pi * symmetric_uniform(words.x);
-    state[1] = symmetric_uniform(words.y);
+  MYNAH_HOST_DEVICE void reset(RandomWords& words, double* state) const {
+    state[0] = pi * words.symmetric();
+    state[1] = words.symmetric();
   }
 
   /// The angle in [-pi, pi).
@@ -50,8 +57,8 @@ struct Pendulum {
 
   /// reward = -(angle² + 0.1 velocity² + 0.001 torque²), of the state before the step; then one semi-implicit Euler
   /// step. Never ends by itself.
-  MYNAH_HOST_DEVICE static StepOutcome step(double* state, Action action) {
-    const double torque = clipped(static_cast<double>(action), max_torque);
+  MYNAH_HOST_DEVICE StepOutcome step(double* state, const Action* action) const {
+    const double torque = clipped(static_cast<double>(*action), max_torque);
     const double angle = wrapped(state[0]);
     const double velocity = state[1];
     const double cost = angle * angle + 0.1 * (velocity * velocity) + 0.001 * (torque * torque);
@@ -61,7 +68,7 @@ struct Pendulum {
     return {-cost, false};
   }
 
-  MYNAH_HOST_DEVICE static void observe(const double* state, float* observation) {
+  MYNAH_HOST_DEVICE void observe(const double* state, float* observation) const {
     observation[0] = static_cast<float>(cos(state[0]));
     observation[1] = static_cast<float>(sin(state[0]));
     observation[2] = static_cast<float>(state[1]);
@@ -74,7 +81,7 @@ struct Pendulum {
   /// velocity: torque along the velocity raises it. The feedback puts the poles of the upright at s² + 3 kd s +
   /// (3 kp - 15) = 0, a little underdamped: a settling pendulum then visits both sides of the upright, which a network
   /// that imitates it needs to see. The constants of the swing-up were found by random search over the mean return.
-  MYNAH_HOST_DEVICE static Action expert(const float* observation) {
+  MYNAH_HOST_DEVICE void expert(const float* observation, Action* action) const {
     const double cosine = static_cast<double>(observation[0]);
     const double sine = static_cast<double>(observation[1]);
     const double velocity = static_cast<double>(observation[2]);
@@ -85,7 +92,7 @@ struct Pendulum {
     // 1 where the pendulum can be caught: near the upright, or about to pass it.
     const double distance = fabs(angle + lead_time * velocity);
     const double share = 1.0 / (1.0 + exp(-(catch_distance - distance) * catch_slope));
-    return static_cast<Action>(clipped(share * catching + (1.0 - share) * swing, max_torque));
+    *action = static_cast<Action>(clipped(share * catching + (1.0 - share) * swing, max_torque));
   }
   static constexpr double angle_gain = 20.0;
   static constexpr double velocity_gain = 3.2;

@@ -1,19 +1,9 @@
 #include "kernels/episode_actions.h"
 
 #include "kernels/dynamics/action_rows.h"
-#include "kernels/dynamics/cartpole.h"
-#include "kernels/dynamics/pendulum.h"
 #include "kernels/eigen/rows.h"
 
 namespace mynah::kernels::eigen {
-
-void cartpole_expert(Stream&, ConstMatrix observations, Labels actions) {
-  for_each_row(actions.size, dynamics::ExpertRow<dynamics::CartPole>{observations, actions.data, 1});
-}
-
-void pendulum_expert(Stream&, ConstMatrix observations, Matrix actions) {
-  for_each_row(actions.rows, dynamics::ExpertRow<dynamics::Pendulum>{observations, actions.data, actions.stride});
-}
 
 void random_actions(Stream&, const EpisodeNumbers& numbers, float low, float high, Matrix actions) {
   for_each_row(actions.rows, dynamics::RandomActionsRow{numbers, low, high, actions});

@@ -112,7 +112,7 @@ TEST_F(Bench, ListSaysWhatThereIsAndHowToGetWhatIsMissing) {
   const json list = run_program({"list", "--json"}).json();
   EXPECT_GE(list.at("workloads").size(), 60U);
   EXPECT_EQ(list.at("devices").at(0).at("device"), "cpu");
-  for (const char* peer : {"torch", "torch-compiled", "jax"}) {
+  for (const char* peer : {"torch", "torch-compiled", "jax", "gymnasium"}) {
     EXPECT_EQ(list.at("peers").at(peer).at("missing"), "No module named sunflower");
     EXPECT_EQ(list.at("peers").at(peer).at("get"), "plant one");
   }
@@ -174,7 +174,7 @@ TEST_F(Bench, EveryKindOfWorkloadRuns) {
         Arguments{"--shape", "3-4-2", "--loss", "gaussian_likelihood", "--optimizer", "rmsprop"},
         Arguments{"--product", "24", "--precision", "bfloat16"}, Arguments{"adam", "--size", "1000"},
         Arguments{"--layer", "conv2d:in=1,height=5,width=5,out=2,kernel=3", "--batch", "2"}, Arguments{"dcgan-step-b1"},
-        Arguments{"softmax-cross-entropy-10-b64"}}) {
+        Arguments{"softmax-cross-entropy-10-b64"}, Arguments{"acrobot", "--batch", "64"}}) {
     Arguments arguments = kind;
     arguments.insert(arguments.end(), {"--peers", "none", "--repeats", "1"});
     const json document = measured(arguments);
@@ -289,6 +289,19 @@ TEST_F(Bench, EveryPathOfCuda) {
   EXPECT_THAT(refused[0].at("not_run")[0].at("reason").get<std::string>(), HasSubstr("is there for training"));
   const json population = emulated({"--shape", "3-4-2", "--batch", "4", "--population", "3"});
   EXPECT_EQ(population[0].at("contestants").size(), 1U) << population;
+
+  // A step of all copies is one launch, with the starts of new episodes; direct and recorded.
+  const json tasks = emulated({"cartpole", "--batch", "70", "--path", "all"});
+  ASSERT_EQ(tasks[0].at("contestants").size(), 2U) << tasks;
+  for (const json& one : tasks[0].at("contestants")) EXPECT_EQ(one.at("launches"), 1.0 / 70.0);
+}
+
+TEST_F(Bench, EveryTaskCanBeStepped) {
+  const json results = measured({"tasks", "--batch", "32", "--peers", "none", "--repeats", "1"}).at("results");
+  EXPECT_GE(results.size(), 5U);
+  EXPECT_EQ(results[0].at("workload").at("text"), "a step of CartPole-v1, 32 copies");
+  EXPECT_THAT(run_program({"run", "cartpole", "--peers", "none", "--repeats", "1", "--seconds", "0.002"}).output,
+              HasSubstr("million steps a second"));
 }
 
 /// The real worker, where there is a Python with torch.

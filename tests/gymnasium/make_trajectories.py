@@ -1,62 +1,143 @@
 #!/usr/bin/env python3
-"""Writes tests/data/cartpole_trajectories.csv and pendulum_trajectories.csv: steps made by Gymnasium itself.
+"""Writes tests/data/gymnasium/TASK.npz: 50 episodes of each classic task, made by Gymnasium itself.
 
     python3 -m venv venv && venv/bin/pip install gymnasium==1.4.0
     venv/bin/python tests/gymnasium/make_trajectories.py
 
-Each line is one step: the state before it, the action, and what Gymnasium made of it. Numbers are written so that
-reading them gives the same bits. Pendulum's torques are numbers that float32 holds exactly, given as float64:
-Gymnasium computes what touches the torque in the type it comes in, and mynah computes in double.
+An episode has up to 200 steps (Acrobot's, which is chaotic, 50) and ends early where the task ends it. A file has
+
+    starts        [50, state_size]              float64   the state before the first step
+    lengths       [50]                          int64     steps
+    terminated    [50]                          bool      whether the task ended it in its last step
+    actions       [50, steps]                   int8 or float32; 0 behind an episode's end
+    rewards       [50, steps]                   float32; 0 behind an episode's end
+    states        [50, steps / 10, state_size]  float64   the state after steps 10, 20, ...; NaN behind an episode's end
+    observations  [50, steps / 10, observation_size]  float32, of those states
+
+Forces and torques are multiples of 1/32, given as float64: Gymnasium computes what touches them in the
+type that they come in, and mynah computes in double.
 """
+import io
 import pathlib
+import zipfile
 
 import gymnasium
 import numpy as np
 
-DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
+DATA = pathlib.Path(__file__).resolve().parent.parent / "data" / "gymnasium"
+EPISODES = 50
+EVERY = 10
 
 
-def write(path, environment, episodes, choose, restart=None):
-    """choose(episode, state, generator) -> (action for Gymnasium, action as a number)"""
-    environment = environment.unwrapped
+def save(path, arrays):
+    """A compressed npz without times, so that the same arrays give the same bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, array in arrays.items():
+            memory = io.BytesIO()
+            np.lib.format.write_array(memory, array)
+            archive.writestr(zipfile.ZipInfo(name + ".npy", (1980, 1, 1, 0, 0, 0)), memory.getvalue(),
+                             zipfile.ZIP_DEFLATED)
+
+
+def write(task, steps, choose, restart=None):
+    """choose(episode, state, generator) -> the action as a number; restart(episode, state) -> another start."""
+    environment = gymnasium.make(task).unwrapped
     generator = np.random.default_rng(20)
-    lines = []
-    for episode, steps in enumerate(episodes):
+    discrete = isinstance(environment.action_space, gymnasium.spaces.Discrete)
+    n = environment.reset(seed=0)[0].size
+    size = len(environment.state)
+    arrays = {
+        "starts": np.zeros((EPISODES, size)),
+        "lengths": np.zeros(EPISODES, np.int64),
+        "terminated": np.zeros(EPISODES, bool),
+        "actions": np.zeros((EPISODES, steps), np.int8 if discrete else np.float32),
+        "rewards": np.zeros((EPISODES, steps), np.float32),
+        "states": np.full((EPISODES, steps // EVERY, size), np.nan),
+        "observations": np.full((EPISODES, steps // EVERY, n), np.nan, np.float32),
+    }
+    for episode in range(EPISODES):
         environment.reset(seed=episode)
         if restart is not None:
             environment.state = np.array(restart(episode, environment.state))
-        for _ in range(steps):
-            before = [float(v) for v in environment.state]
-            action, number = choose(episode, before, generator)
-            observation, reward, terminated, _, _ = environment.step(action)
-            after = [float(v) for v in environment.state]
-            fields = [episode, repr(number), *map(repr, before), repr(float(reward)), int(terminated),
-                      *map(repr, after), *(repr(float(v)) for v in observation)]
-            lines.append(",".join(str(f) for f in fields))
+        arrays["starts"][episode] = environment.state
+        for t in range(steps):
+            action = choose(episode, [float(v) for v in environment.state], generator)
+            arrays["actions"][episode, t] = action
+            observation, reward, terminated, _, _ = environment.step(action if discrete else np.array([action]))
+            arrays["rewards"][episode, t] = reward
+            arrays["lengths"][episode] = t + 1
+            if (t + 1) % EVERY == 0:
+                arrays["states"][episode, t // EVERY] = environment.state
+                arrays["observations"][episode, t // EVERY] = observation
             if terminated:
+                arrays["terminated"][episode] = True
                 break
-    n, m = len(before), len(observation)
-    heading = ["episode", "action", *(f"before_{i}" for i in range(n)), "reward", "terminated",
-               *(f"after_{i}" for i in range(n)), *(f"observation_{i}" for i in range(m))]
-    path.write_text("\n".join([",".join(heading), *lines]) + "\n")
-    print(path.name, len(lines), "steps")
+    DATA.mkdir(exist_ok=True)
+    path = DATA / f"{task}.npz"
+    save(path, arrays)
+    print(path.name, path.stat().st_size, "bytes,", arrays["lengths"].sum(), "steps,", arrays["terminated"].sum(),
+          "ended")
 
 
-def push(episode, state, generator):
-    """Random pushes; in episode 0 a rule that keeps the pole up."""
+def uniform(generator, bound):
+    return round(generator.uniform(-bound, bound) * 32) / 32
+
+
+def push_cart(episode, state, generator):
+    """A rule that keeps the pole up, with the more random pushes the later the episode."""
+    if generator.uniform() < episode / EPISODES:
+        return int(generator.integers(2))
+    return int(state[2] + 0.3 * state[3] + 0.03 * state[0] + 0.06 * state[1] > 0)
+
+
+def turn_pendulum(episode, state, generator):
+    """Random torques, also beyond the bounds; in episode 0 always one way, so that it turns over and over."""
+    return 2.0 if episode == 0 else uniform(generator, 3.0)
+
+
+def drive(episode, state, generator):
+    """Along the velocity, which climbs the hill, or at random; to the wall on the left first in episode 0."""
     if episode == 0:
-        action = int(state[2] + 0.3 * state[3] + 0.03 * state[0] + 0.06 * state[1] > 0)
-    else:
-        action = int(generator.integers(2))
-    return action, action
+        return 0
+    if generator.uniform() < episode / EPISODES:
+        return int(generator.integers(3))
+    return 2 if state[1] > 0 else 0
 
 
-def turn(episode, state, generator):
-    """Random torques, also beyond the bounds; in episode 0 always along the velocity, so that it turns over and over."""
-    torque = 2.0 if episode == 0 else float(np.float32(generator.uniform(-3.0, 3.0)))
-    return np.array([torque]), torque
+def force(episode, state, generator):
+    """Random forces, also beyond the bounds; in half of the episodes along the velocity, which climbs the hill."""
+    if episode == 0:
+        return -1.5
+    if episode % 2 == 0:
+        return uniform(generator, 1.5)
+    return float(np.copysign(abs(uniform(generator, 1.5)), state[1]))
 
 
-write(DATA / "cartpole_trajectories.csv", gymnasium.make("CartPole-v1"), [100] + [500] * 7, push)
-write(DATA / "pendulum_trajectories.csv", gymnasium.make("Pendulum-v1"), [100, 100, 100], turn,
-      restart=lambda episode, state: [3.0, 7.5] if episode == 0 else state)
+def swing(episode, state, generator):
+    """Random torques; in half of the episodes along the elbow's velocity, which swings the links up."""
+    if episode % 2 == 0:
+        return int(generator.integers(3))
+    return 2 if state[3] > 0 else 0
+
+
+def start_of_pendulum(episode, state):
+    return [3.0, 7.5] if episode == 0 else state
+
+
+def start_of_acrobot(episode, state):
+    """Every fourth from anywhere, and fast, so that speeds meet their limits and the tip its height."""
+    if episode % 4 != 3:
+        return state
+    generator = np.random.default_rng(episode)
+    return generator.uniform([-2.0, -3.0, -6.0, -12.0], [2.0, 3.0, 6.0, 12.0])
+
+
+def start_of_car(episode, state):
+    return [-1.0, -0.06] if episode == 0 else state
+
+
+write("CartPole-v1", 200, push_cart)
+write("Pendulum-v1", 200, turn_pendulum, start_of_pendulum)
+write("MountainCar-v0", 200, drive, start_of_car)
+write("MountainCarContinuous-v0", 200, force, start_of_car)
+write("Acrobot-v1", 50, swing, start_of_acrobot)

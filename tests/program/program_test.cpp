@@ -221,5 +221,29 @@ TEST_F(Program, AFullDiskLeavesEarlierResults) {
   EXPECT_EQ(read_file(path("run/policy.safetensors")), policy);
 }
 
+TEST_F(Program, AFixedHorizonMakesEveryEpisodeAsLongAsTheLimit) {
+  const std::vector<std::string> record{"record",   "--task", "mountaincar", "--episodes",     "4",
+                                        "--device", "cpu",    "--out",       path("cars.npz"), "--json"};
+  EXPECT_LT(run_program(record).json().at("rows"), 800);
+  std::vector<std::string> fixed = record;
+  fixed.emplace_back("--fixed-horizon");
+  const ProgramResult result = run_program(fixed);
+  EXPECT_EQ(result.json().at("rows"), 800);
+  EXPECT_EQ(result.json().at("task"), "MountainCar-v0 (fixed horizon)");
+  const auto evaluated = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"evaluate", "expert", "--task", "acrobot", "--episodes", "9", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments).json();
+  };
+  const nlohmann::json early = evaluated({}), full = evaluated({"--fixed-horizon"});
+  EXPECT_EQ(full.at("return_mean"), early.at("return_mean"));
+  EXPECT_EQ(full.at("normalized_mean"), early.at("normalized_mean"));
+  EXPECT_EQ(full.at("task"), "Acrobot-v1 (fixed horizon)");
+  const nlohmann::json cut = evaluated({"--max-steps", "20"});
+  EXPECT_EQ(cut.at("return_mean"), -20.0);
+  EXPECT_FALSE(cut.contains("normalized_mean"));
+  expect_refused(run_program({"evaluate", "expert", "--task", "acrobot", "--max-steps", "-1"}), "--max-steps", "");
+}
+
 }  // namespace
 }  // namespace mynah::tests

@@ -12,9 +12,11 @@ if(TARGET mynah_program)
   install(TARGETS mynah_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
-# Headers include each other by room ("engine/graph.h"). What lies in kernels' folders is the backends' own.
+# Headers include each other by room ("engine/graph.h"). What lies in kernels' folders is the backends' own, but for the
+# rules of the tasks, which a program may step by itself.
 file(GLOB MYNAH_KERNEL_HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.h)
 install(FILES ${MYNAH_KERNEL_HEADERS} DESTINATION ${MYNAH_INSTALL_HEADERS}/kernels)
+install(DIRECTORY kernels/dynamics DESTINATION ${MYNAH_INSTALL_HEADERS}/kernels FILES_MATCHING PATTERN "*.h")
 # The names of choices, which kernels/linear_tuning.h is about.
 install(FILES ${PROJECT_SOURCE_DIR}/kernels/cuda/linear_selection.h DESTINATION ${MYNAH_INSTALL_HEADERS}/kernels/cuda)
 install(DIRECTORY engine algorithms DESTINATION ${MYNAH_INSTALL_HEADERS} FILES_MATCHING PATTERN "*.h")

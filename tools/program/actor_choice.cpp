@@ -18,7 +18,16 @@ std::string known_tasks() {
 
 }  // namespace
 
-ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, const std::string& device,
+void add_task_options(CLI::App& command, TaskRequest& request) {
+  command.add_option("--task", request.name, known_tasks() + "\n(in any case, also without the version)");
+  command.add_flag("--fixed-horizon", request.options.fixed_horizon,
+                   "Episodes that the task's rule would end early go on until the limit of steps, frozen and with\n"
+                   "reward 0: returns stay the same, and the length of an episode tells nothing");
+  command.add_option("--max-steps", request.options.max_steps, "Limit of steps; 0: the task's own")
+      ->capture_default_str();
+}
+
+ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, const std::string& device,
                          std::uint64_t seed, double command_timeout) {
   constexpr std::string_view command = "command:";
   const bool built_in = who == "expert" || who == "random" || who.starts_with(command);
@@ -27,9 +36,9 @@ ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, c
   } else {
     own_stream = std::make_unique<Stream>(choose_device(device));
   }
-  const std::string name = task_name.empty() && ensemble ? ensemble->description().task : task_name;
+  const std::string name = request.name.empty() && ensemble ? ensemble->description().task : request.name;
   if (name.empty()) throw input_error("--task", "is missing", "name one of: " + known_tasks());
-  task = make_task(name);
+  task = make_task(name, request.options);
   if (who == "expert") {
     actor = make_expert(*task);
   } else if (who == "random") {

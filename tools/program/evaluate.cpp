@@ -13,7 +13,7 @@ namespace {
 
 struct Request {
   std::vector<std::string> policies;
-  std::string task;
+  TaskRequest task;
   std::string device = "auto";
   RolloutOptions rollout;
   bool json = false;
@@ -48,7 +48,7 @@ void add_evaluate(CLI::App& app) {
       ->add_option("policy", request->policies,
                    "Run folder, policy file, expert, random or \"command:LINE\"; one or more")
       ->required();
-  command->add_option("--task", request->task, "CartPole-v1 or Pendulum-v1; by default the policy's own");
+  add_task_options(*command, request->task);  // by default the policy's own task
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();
   command->add_option("--seed", request->rollout.seed, "Of the start states")->capture_default_str();
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();

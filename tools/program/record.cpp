@@ -16,7 +16,7 @@ namespace {
 
 struct Request {
   std::string policy = "expert";
-  std::string task;
+  TaskRequest task;
   std::string out;
   std::string device = "auto";
   CollectOptions collect;
@@ -48,7 +48,7 @@ void run(const Request& request) {
   save_demonstrations(request.out, demonstrations);
   const Inspection inspection = inspect(demonstrations);
   if (request.json) {
-    return print_json({{"task", choice.task->description().name},
+    return print_json({{"task", choice.task->description().text()},
                        {"policy", request.policy},
                        {"out", request.out},
                        {"episodes", inspection.episodes},
@@ -57,7 +57,7 @@ void run(const Request& request) {
                        {"return_std", inspection.returns.standard_deviation}});
   }
   fmt::print("{}: {} episodes of {}, {} steps, return {:.2f} ± {:.2f}\n", request.out, inspection.episodes,
-             choice.task->description().name, inspection.rows, inspection.returns.mean,
+             choice.task->description().text(), inspection.rows, inspection.returns.mean,
              inspection.returns.standard_deviation);
 }
 
@@ -67,7 +67,7 @@ void add_record(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "record", "Record demonstrations of a built-in expert, of a random policy or of a trained policy in a task.");
   const auto request = std::make_shared<Request>();
-  command->add_option("--task", request->task, "CartPole-v1 or Pendulum-v1 (or cartpole, pendulum)");
+  add_task_options(*command, request->task);
   command
       ->add_option("--policy", request->policy,
                    "expert, random, a run folder, a policy file, or \"command:LINE\": a program asked in JSON Lines\n"

@@ -22,8 +22,9 @@ struct Request {
 
 DaggerWorld make_world(const DaggerSettings& settings) {
   const std::string who = settings.expert_command.empty() ? settings.expert : "command:" + settings.expert_command;
-  const auto choice = std::make_shared<ActorChoice>(who, settings.learner.task, settings.learner.device,
-                                                    settings.learner.cloning.seed, settings.expert_timeout);
+  const auto choice =
+      std::make_shared<ActorChoice>(who, TaskRequest{settings.learner.task, {false, settings.max_steps}},
+                                    settings.learner.device, settings.learner.cloning.seed, settings.expert_timeout);
   return {choice, choice->task.get(), {choice->actor.get(), &choice->stream()}};
 }
 
