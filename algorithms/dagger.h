@@ -23,7 +23,7 @@ struct DaggerOptions {
   Index iterations = 10;  ///< At most: N of the paper.
   Index episodes = 5;     ///< An iteration, at most.
   /// Labelled states an iteration, at most; 0: all of its episodes. With a limit (or `queries`) episodes run one after
-  /// the other, so that it is met exactly and not by the beginnings of episodes alone; else side by side.
+  /// the other, so that it is met exactly; else side by side. Below the length of an episode its end is never labelled.
   Index steps = 0;
   Index queries = 0;  ///< Labelled states in all, without the initial demonstrations; 0: no limit.
   BetaSchedule beta = BetaSchedule::indicator;

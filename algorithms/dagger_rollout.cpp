@@ -212,7 +212,8 @@ void append(const EpisodeRecord& record, Demonstrations& data) {
   const std::size_t end = data.rewards.size();
   data.terminals.resize(end, 0);
   data.timeouts.resize(end, 0);
-  const bool terminated = record.status == static_cast<std::int32_t>(EpisodeStatus::terminated);
+  const bool terminated = record.status == static_cast<std::int32_t>(EpisodeStatus::terminated) ||
+                          record.status == static_cast<std::int32_t>(EpisodeStatus::absorbed);
   (terminated ? data.terminals : data.timeouts)[end - 1] = 1;
   data.episode_ends.push_back(static_cast<Index>(end));
 }

@@ -25,7 +25,8 @@ struct Mixture {
 
 /// Runs the mixture in `task`, asking the expert in every state. What was visited, with the expert's answers: in the
 /// order of the episodes, each from its start. Rewards are those of what was done, which need not be what the expert
-/// said; there are no next observations for that reason. An episode that was left before its end counts as cut.
+/// said; there are no next observations for that reason. An episode that was left before its end counts as cut;
+/// with a fixed horizon nothing is asked after the task's own end.
 ///
 /// An Error of expert, learner or task leaves in *partial what was labelled before it, and is thrown on. Errors of its
 /// own: input_error naming task, episode and step for an expert's action that is not finite or no class, and for a

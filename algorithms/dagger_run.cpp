@@ -158,6 +158,7 @@ OptionTable DaggerSettings::table() {
             "[[...], ...]} comes to its standard input, it answers with a line {\"actions\": [[...], ...]}, or class "
             "numbers for discrete actions");
   table.add("expert-timeout", &expert_timeout, "Seconds that an answer of the command may take");
+  table.add("max-steps", &max_steps, "Limit of an episode's steps; 0: the task's own");
   table.add("iterations", &dagger.iterations, "Rounds of acting, asking and training, at most");
   table.add("episodes", &dagger.episodes, "Episodes a round, at most");
   table.add("steps", &dagger.steps, "States a round that the expert labels, at most; 0: all of its episodes");

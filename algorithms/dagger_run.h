@@ -12,6 +12,7 @@ struct DaggerSettings {
   std::string expert_command;     ///< In its place: a command line (algorithms/command_expert.h).
   double expert_timeout = 60.0;   ///< Seconds that an answer of the command may take.
   std::string beta = "indicator";
+  Index max_steps = 0;  ///< Limit of an episode's steps; 0: the task's own.
   /// The task and the device; initial demonstrations, or none where `data` is empty; how each training goes. Its
   /// population, tuning, split_seed, validation_fraction and checkpoints are not looked at, nor is its `cloning` in the
   /// place of dagger.cloning once resolved.

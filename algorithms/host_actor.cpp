@@ -16,7 +16,7 @@ std::vector<std::size_t> running_rows(Stream& stream, const ActorInput& input) {
   std::vector<std::size_t> running;
   running.reserve(rows);
   for (std::size_t m = 0; m < rows; ++m) {
-    if (status[m] == static_cast<std::int32_t>(kernels::EpisodeStatus::running)) running.push_back(m);
+    if (kernels::goes_on(status[m])) running.push_back(m);
   }
   return running;
 }

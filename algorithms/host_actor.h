@@ -9,7 +9,7 @@
 namespace mynah {
 
 /// An actor that decides on the host: what is asked for is copied there, and the answers back. Its actions are those of
-/// running episodes; ended ones get zeros.
+/// episodes that go on; ended ones get zeros.
 class HostActor : public Actor {
  public:
   void act(Stream& stream, const ActorInput& input, const ActionBatch& actions) final;

@@ -8,6 +8,7 @@
 #include "algorithms/evaluation.h"
 #include "algorithms/experts.h"
 #include "algorithms/host_actor.h"
+#include "algorithms/tasks/vector_task.h"
 #include "engine/buffer.h"
 #include "kernels/error.h"
 #include "tests/docking.h"
@@ -77,6 +78,20 @@ TEST_P(CustomTaskOn, EndsOfTheTaskAndOfTheLimitAreToldApart) {
     EXPECT_EQ(cut.timeouts[last] == 1, rows.size() == 5 && cut.terminals[last] == 0);
   }
   EXPECT_GT(std::count(cut.timeouts.begin(), cut.timeouts.end(), 1), 0);
+}
+
+TEST_P(CustomTaskOn, WithAFixedHorizonEveryEpisodeIsAsLong) {
+  TaskDescription description = describe_docking();
+  description.fixed_horizon = true;
+  const CustomTask task(description, [] { return std::make_unique<Docking>(); });
+  const Demonstrations fixed = record(task, episodes_of(4, 4));
+  const Demonstrations plain = record(docking_task(), episodes_of(4, 4));
+  EXPECT_THAT(fixed.episode_ends, testing::ElementsAre(200, 400, 600, 800));
+  EXPECT_EQ(std::count(fixed.timeouts.begin(), fixed.timeouts.end(), 1), 4);
+  EXPECT_EQ(fixed.returns(), plain.returns());
+  const auto at = static_cast<std::size_t>(plain.episode(0).end);
+  EXPECT_EQ(fixed.rewards[at], 0.0f);
+  EXPECT_EQ(fixed.observations[2 * at], fixed.observations[2 * at + 2]) << "frozen";
 }
 
 TEST_P(CustomTaskOn, PoliciesAreEvaluatedInIt) {
@@ -180,6 +195,28 @@ TEST_P(CustomTaskOn, TwoBatchesAreNotMixedUp) {
   EXPECT_EQ(elapsed.download(stream)[0], 1);
   record(task, episodes_of(1, 1));
   EXPECT_THROW(task.step(stream, action, batch), Error);
+}
+
+TEST(CustomTask, CopiesStartAgainByThemselvesWhateverTheirNumber) {
+  Stream stream{DeviceId{}};
+  const CustomTask task = docking_task(), alone = docking_task();
+  FunctionActor expert(task, docking_expert);
+  VectorTask three(stream, task, {.copies = 3, .seed = 5});
+  VectorTask second(stream, alone, {.copies = 1, .seed = 5, .first_copy = 1});
+  for (int step = 0; step < 400; ++step) {
+    for (VectorTask* copies : {&three, &second}) {
+      expert.act(stream, {copies->observations(), copies->elapsed(), 0, {}}, copies->actions());
+      copies->step();
+    }
+    ASSERT_EQ(three.observations().row(1).data[0], second.observations().row(0).data[0]) << step;
+    ASSERT_EQ(three.next_observations().row(1).data[1], second.next_observations().row(0).data[1]) << step;
+    ASSERT_EQ(three.rewards().data[1], second.rewards().data[0]) << step;
+  }
+  for (Index m = 0; m < 3; ++m) {
+    EXPECT_GE(three.numbers().data[m], 2);
+    EXPECT_GT(three.last_returns().data[m], 0.0) << "the expert docks";
+    EXPECT_GT(three.last_lengths().data[m], 0);
+  }
 }
 
 TEST(CustomTask, DescriptionsThatDoNotFitThemselvesAreRefused) {

@@ -78,13 +78,18 @@ TEST_P(DaggerOn, EveryVisitedStateIsLabelledByTheExpert) {
 }
 
 TEST_P(DaggerOn, GoesOnFromEveryIterationToTheSameBits) {
-  const CustomTask task = docking_task();
+  TaskDescription description = describe_docking();
+  description.max_steps = 12;
+  const CustomTask task(description, [] { return std::make_unique<Docking>(); });
   FunctionActor expert(task, docking_expert);
   for (const bool with_initial : {false, true}) {
     DaggerOptions options = quick_options();
+    options.episodes = 2;
+    options.evaluation_episodes = 2;
+    options.cloning.epochs = 2;
     options.warm_start = with_initial;
     options.beta = with_initial ? BetaSchedule::exponential : BetaSchedule::indicator;
-    const Demonstrations initial = initial_rows(task, 40);
+    const Demonstrations initial = initial_rows(task, 20);
     Dagger whole(device_, task, {&expert, nullptr}, options);
     std::vector<SafetensorsFile> states;
     std::vector<Demonstrations> labelled(with_initial ? 0 : 1);

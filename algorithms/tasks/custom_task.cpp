@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "algorithms/host_rows.h"
 #include "kernels/error.h"
@@ -35,6 +36,19 @@ TaskDescription checked(TaskDescription d) {
           "it has not as many names of actions as actions", "name each, or none");
   d.state_size = state_columns;
   return d;
+}
+
+void require_cpu(const Stream& stream) {
+  if (stream.backend() == Backend::cpu) return;
+  throw input_error("VectorTask", "copies of a task of one's own run on the CPU only", "use a stream of the CPU");
+}
+
+void keep_next_observations(const kernels::CopyBatch& batch) {
+  const Matrix& from = batch.episodes.observations;
+  if (batch.next_observations.data == nullptr) return;
+  for (Index row = 0; row < from.rows; ++row) {
+    std::copy_n(from.row(row).data, from.columns, batch.next_observations.row(row).data);
+  }
 }
 
 }  // namespace
@@ -74,15 +88,14 @@ struct CustomTask::HostBatch {
   }
   std::span<float> observation(std::size_t row) { return std::span(observations).subspan(row * columns, columns); }
   double& state(std::size_t row, StateColumn column) { return states[row * state_columns + column]; }
-  void count(std::size_t row, const StepOutcome& outcome, Index max_steps) {
+  void count(std::size_t row, const StepOutcome& outcome, const TaskDescription& task) {
     rewards[row] = static_cast<float>(outcome.reward);
     returns[row] += outcome.reward;
     ++elapsed[row];
-    if (outcome.terminated) {
-      status[row] = static_cast<std::int32_t>(EpisodeStatus::terminated);
-    } else if (elapsed[row] >= max_steps) {
-      status[row] = static_cast<std::int32_t>(EpisodeStatus::timed_out);
-    }
+    EpisodeStatus now = outcome.terminated && task.fixed_horizon ? EpisodeStatus::absorbed : EpisodeStatus::running;
+    if (elapsed[row] >= task.max_steps) now = EpisodeStatus::timed_out;
+    if (outcome.terminated && !task.fixed_horizon) now = EpisodeStatus::terminated;
+    status[row] = static_cast<std::int32_t>(now);
   }
   bool running(std::size_t row) const { return status[row] == static_cast<std::int32_t>(EpisodeStatus::running); }
 
@@ -170,27 +183,82 @@ EpisodeAction CustomTask::check_action(const Place& place, std::span<float> valu
   return {values, 0};
 }
 
-void CustomTask::reset(Stream& stream, std::uint64_t seed, Index first_episode,
+void CustomTask::begin(Stream& stream, const std::function<Start(Index row)>& start,
                        const kernels::EpisodeBatch& batch) const {
-  const RandomKey key = random_key(seed, RandomStream::task);
   HostBatch host(batch.rows(), description().observation_size);
   ++ticket_;
   while (environments_.size() < host.rows) {
     environments_.push_back(make_());
     if (environments_.back() != nullptr) continue;
     environments_.pop_back();
-    refuse({first_episode, 0}, "no environment was made", "let the function given to CustomTask return one");
+    refuse({start(0).episode, 0}, "no environment was made", "let the function given to CustomTask return one");
   }
   for (std::size_t m = 0; m < host.rows; ++m) {
-    const Place place{first_episode + static_cast<Index>(m), 0};
+    const Start one = start(static_cast<Index>(m));
+    const Place place{one.episode, 0};
     guarded(place, [&] {
-      environments_[m]->reset(EpisodeRandom(key, place.episode));
+      environments_[m]->reset(EpisodeRandom(one.key, one.episode));
       observe(place, host.observation(m), *environments_[m]);
     });
     host.state(m, ticket_column) = static_cast<double>(ticket_);
-    host.state(m, episode_column) = static_cast<double>(place.episode);
+    host.state(m, episode_column) = static_cast<double>(one.episode);
   }
   host.store(stream, batch);
+}
+
+void CustomTask::reset(Stream& stream, std::uint64_t seed, Index first_episode,
+                       const kernels::EpisodeBatch& batch) const {
+  const RandomKey key = random_key(seed, RandomStream::task);
+  begin(
+      stream,
+      [&](Index row) {
+        return Start{key, first_episode + row};
+      },
+      batch);
+}
+
+void CustomTask::start_copies(Stream& stream, std::uint64_t seed, Index first_copy,
+                              const kernels::CopyBatch& batch) const {
+  require_cpu(stream);
+  begin(
+      stream,
+      [&](Index row) {
+        return Start{random_key(copy_seed(seed, first_copy + row), RandomStream::task), 0};
+      },
+      batch.episodes);
+  keep_next_observations(batch);
+  const Index rows = batch.episodes.rows();
+  std::fill_n(batch.numbers.data, rows, 0);
+  std::fill_n(batch.terminated.data, rows, 0);
+  std::fill_n(batch.truncated.data, rows, 0);
+  std::fill_n(batch.last_returns.data, rows, 0.0);
+  std::fill_n(batch.last_lengths.data, rows, 0);
+}
+
+void CustomTask::step_copies(Stream& stream, const ActionBatch& actions, std::uint64_t seed, Index first_copy,
+                             const kernels::CopyBatch& batch) const {
+  require_cpu(stream);
+  const kernels::EpisodeBatch& episodes = batch.episodes;
+  step(stream, actions, episodes);
+  keep_next_observations(batch);
+  for (Index row = 0; row < episodes.rows(); ++row) {
+    std::int32_t& status = episodes.status.data[row];
+    batch.terminated.data[row] = status == static_cast<std::int32_t>(EpisodeStatus::terminated) ? 1 : 0;
+    batch.truncated.data[row] = status == static_cast<std::int32_t>(EpisodeStatus::timed_out) ? 1 : 0;
+    if (kernels::goes_on(status)) continue;
+    batch.last_returns.data[row] = std::exchange(episodes.returns.data[row], 0.0);
+    batch.last_lengths.data[row] = std::exchange(episodes.elapsed.data[row], 0);
+    status = static_cast<std::int32_t>(EpisodeStatus::running);
+    const Place place{++batch.numbers.data[row], 0};
+    episodes.states.data[row * episodes.states.stride + episode_column] = static_cast<double>(place.episode);
+    Environment& environment = *environments_[static_cast<std::size_t>(row)];
+    guarded(place, [&] {
+      environment.reset(
+          EpisodeRandom(random_key(copy_seed(seed, first_copy + row), RandomStream::task), place.episode));
+      observe(place, {episodes.observations.row(row).data, static_cast<std::size_t>(episodes.observations.columns)},
+              environment);
+    });
+  }
 }
 
 void CustomTask::step(Stream& stream, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const {
@@ -210,7 +278,9 @@ void CustomTask::step(Stream& stream, const ActionBatch& actions, const kernels:
         const EpisodeAction action = check_action(
             place, d.discrete ? std::span<float>() : std::span(values).subspan(m * action_size, action_size),
             d.discrete ? labels[m] : 0);
-        host.count(m, checked_step(place, action, *environments_[m]), d.max_steps);
+        host.count(m, checked_step(place, action, *environments_[m]), d);
+      } else if (kernels::goes_on(host.status[m])) {
+        host.count(m, {0.0, true}, d);
       }
       observe(place, host.observation(m), *environments_[m]);
     });

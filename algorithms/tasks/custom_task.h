@@ -60,7 +60,8 @@ class Environment {
 ///
 /// Errors of reset and step: input_error naming task, episode, step and column for an observation or a reward that is
 /// not finite and for an action that is NaN or no class, and with what() for an exception of the environment; the batch
-/// is as it was before the call. A second batch may only begin when the first is no longer stepped.
+/// is as it was before the call. A second batch, or VectorTask, may only begin when the first is no longer stepped;
+/// VectorTask takes it on the CPU only.
 class CustomTask : public Task {
  public:
   using MakeEnvironment = std::function<std::unique_ptr<Environment>()>;
@@ -72,11 +73,21 @@ class CustomTask : public Task {
   void reset(Stream& stream, std::uint64_t seed, Index first_episode,
              const kernels::EpisodeBatch& batch) const override;
   void step(Stream& stream, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const override;
+  void start_copies(Stream& stream, std::uint64_t seed, Index first_copy,
+                    const kernels::CopyBatch& batch) const override;
+  void step_copies(Stream& stream, const ActionBatch& actions, std::uint64_t seed, Index first_copy,
+                   const kernels::CopyBatch& batch) const override;
 
  private:
   struct Place;
+  /// Which episode a row begins.
+  struct Start {
+    RandomKey key;
+    Index episode = 0;
+  };
   struct HostBatch;
   void observe(const Place& place, std::span<float> observation, Environment& environment) const;
+  void begin(Stream& stream, const std::function<Start(Index row)>& start, const kernels::EpisodeBatch& batch) const;
   template <class Work>
   void guarded(const Place& place, const Work& work) const;
   StepOutcome checked_step(const Place& place, const EpisodeAction& action, Environment& environment) const;

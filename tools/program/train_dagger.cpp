@@ -22,9 +22,12 @@ struct Request {
 
 DaggerWorld make_world(const DaggerSettings& settings) {
   const std::string who = settings.expert_command.empty() ? settings.expert : "command:" + settings.expert_command;
+  TaskRequest request;
+  request.name = settings.learner.task;
+  request.options.max_steps = settings.max_steps;
   const auto choice =
-      std::make_shared<ActorChoice>(who, TaskRequest{settings.learner.task, {}}, settings.learner.device,
-                                    settings.learner.cloning.seed, settings.expert_timeout);
+      std::make_shared<ActorChoice>(who, request, settings.learner.device, settings.learner.cloning.seed,
+                                    /*sampled=*/false, settings.expert_timeout);
   return {choice, choice->task.get(), {choice->actor.get(), &choice->stream()}};
 }
 
