@@ -14,6 +14,7 @@ struct BehaviourCloningSettings {
   std::string data;              ///< File of demonstrations.
   std::string actions = "auto";  ///< auto, discrete or continuous: how to read the actions of CSV and JSON Lines.
   std::string task;              ///< Name of the task, kept in the policy; may be empty.
+  std::string model;             ///< MJCF file of the task, where it is one that MuJoCo simulates; empty: its own.
   std::string device = "auto";   ///< cpu, cuda, cuda:N or auto.
   double validation_fraction = 0.1;
   Index checkpoint_every = 0;  ///< Epochs between checkpoints; 0: by time.

@@ -23,7 +23,7 @@ TEST(Task, IsFoundByItsNameInAnyCaseWithItsVersionOrWithout) {
 }
 
 TEST(Task, UnknownOnesAreRefusedWithTheNamesThereAre) {
-  for (const char* name : {"hopper", "CartPole-v0", "", "cartpole-v1x"}) {
+  for (const char* name : {"hoper", "CartPole-v0", "", "cartpole-v1x"}) {
     try {
       make_task(name);
       ADD_FAILURE() << name << " was found";

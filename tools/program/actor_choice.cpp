@@ -1,5 +1,9 @@
 #include "tools/program/actor_choice.h"
 
+#include <fmt/format.h>
+
+#include <cstdio>
+
 #include "algorithms/experts.h"
 #include "algorithms/policy_actor.h"
 #include "algorithms/policy_export.h"
@@ -7,18 +11,8 @@
 #include "kernels/error.h"
 
 namespace mynah::program {
-namespace {
-
-std::string known_tasks() {
-  std::string text;
-  for (const std::string& name : task_names()) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
-}  // namespace
-
-ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, const std::string& device,
-                         std::uint64_t seed) {
+ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, const TaskOptions& options,
+                         const std::string& device, std::uint64_t seed) {
   const bool built_in = who == "expert" || who == "random";
   if (!built_in) {
     ensemble = std::make_unique<Ensemble>(Ensemble::load(who, choose_device(device)));
@@ -27,7 +21,9 @@ ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, c
   }
   const std::string name = task_name.empty() && ensemble ? ensemble->description().task : task_name;
   if (name.empty()) throw input_error("--task", "is missing", "name one of: " + known_tasks());
-  task = make_task(name);
+  task = make_task(name, options);
+  const std::string& model = task->description().model;
+  if (options.model.empty() && !model.empty()) fmt::print(stderr, "model: {}\n", model);
   if (who == "expert") {
     actor = make_expert(*task);
   } else if (who == "random") {

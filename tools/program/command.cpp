@@ -30,6 +30,16 @@ void add_json_flag(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "Print one JSON object on standard output");
 }
 
+void add_task_options(CLI::App& command, TaskOptions& options, Index& threads) {
+  command.add_option(
+      "--model", options.model,
+      "MJCF file of a task that MuJoCo simulates; by default the one that its TOML file names, or that of "
+      "an\ninstalled Gymnasium");
+  command.add_option("--threads", threads, "On the CPU: threads that share the work; the results do not change")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+}
+
 TableOptions::TableOptions(CLI::App& command, OptionTable table) : table_(std::move(table)) {
   const Config defaults = table_.to_config();
   for (const OptionTable::Option& option : table_.options()) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "algorithms/tasks/task.h"
 #include "engine/option_table.h"
 
 namespace mynah::program {
@@ -19,6 +20,9 @@ void add_resume(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_export(CLI::App& app);
+
+/// Declares `--model` and `--threads` for a verb that runs a task.
+void add_task_options(CLI::App& command, TaskOptions& options, Index& threads);
 
 /// Declares `--json`: one object on standard output instead of text.
 void add_json_flag(CLI::App& command, bool& json);

@@ -14,7 +14,9 @@ namespace {
 struct Request {
   std::vector<std::string> policies;
   std::string task;
+  TaskOptions options;
   std::string device = "auto";
+  Index threads = 1;
   RolloutOptions rollout;
   bool json = false;
 };
@@ -22,7 +24,8 @@ struct Request {
 void run(const Request& request) {
   std::vector<NamedEvaluation> evaluations;
   for (const std::string& policy : request.policies) {
-    ActorChoice choice(policy, request.task, request.device, request.rollout.seed);
+    ActorChoice choice(policy, request.task, request.options, request.device, request.rollout.seed);
+    choice.stream().use_threads(static_cast<int>(request.threads));
     evaluations.push_back({policy, evaluate(choice.stream(), *choice.task, *choice.actor, request.rollout)});
   }
   if (!request.json) {
@@ -44,9 +47,12 @@ void add_evaluate(CLI::App& app) {
       "interval of the mean, and the mean between a random policy (0) and the expert (1). Several policies give a "
       "table.");
   const auto request = std::make_shared<Request>();
-  command->add_option("policy", request->policies, "Run folder, policy file, expert or random; one or more")
+  command
+      ->add_option("policy", request->policies,
+                   "Run folder, policy file (.safetensors, .npz), expert or random; one or more")
       ->required();
-  command->add_option("--task", request->task, "CartPole-v1 or Pendulum-v1; by default the policy's own");
+  command->add_option("--task", request->task, known_tasks() + "; by default the policy's own");
+  add_task_options(*command, request->options, request->threads);
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();
   command->add_option("--seed", request->rollout.seed, "Of the start states")->capture_default_str();
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();

@@ -16,13 +16,16 @@ struct Request {
   std::string policy = "expert";
   std::string task;
   std::string out;
+  TaskOptions options;
   std::string device = "auto";
+  Index threads = 1;
   CollectOptions collect;
   bool json = false;
 };
 
 void run(const Request& request) {
-  ActorChoice choice(request.policy, request.task, request.device, request.collect.seed);
+  ActorChoice choice(request.policy, request.task, request.options, request.device, request.collect.seed);
+  choice.stream().use_threads(static_cast<int>(request.threads));
   const Demonstrations demonstrations = collect(choice.stream(), *choice.task, *choice.actor, request.collect);
   save_demonstrations(request.out, demonstrations);
   const Inspection inspection = inspect(demonstrations);
@@ -46,7 +49,8 @@ void add_record(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "record", "Record demonstrations of a built-in expert, of a random policy or of a trained policy in a task.");
   const auto request = std::make_shared<Request>();
-  command->add_option("--task", request->task, "CartPole-v1 or Pendulum-v1 (or cartpole, pendulum)");
+  command->add_option("--task", request->task, known_tasks());
+  add_task_options(*command, request->options, request->threads);
   command->add_option("--policy", request->policy, "expert, random, a run folder or a policy file")
       ->capture_default_str();
   command->add_option("--episodes", request->collect.episodes, "Episodes to record")->capture_default_str();
