@@ -40,6 +40,17 @@ LoadOptions load_options(const std::string& actions) {
   return options;
 }
 
+/// The task's own name and its model's file, so that the run can be resumed from any folder. A task that a TOML file
+/// describes keeps that file's name.
+void make_task_name_absolute(BehaviourCloningSettings& settings) {
+  const auto absolute = [](const std::string& path) {
+    return std::filesystem::absolute(path).lexically_normal().string();
+  };
+  const TaskDescription description = make_task(settings.task, {.model = settings.model})->description();
+  if (!description.model.empty()) settings.model = absolute(description.model);
+  settings.task = settings.task.ends_with(".toml") ? absolute(settings.task) : description.name;
+}
+
 /// Tells a run that its data are still the same.
 std::string fingerprint(const std::filesystem::path& path) {
   const std::string bytes = read_file_bytes(path);
@@ -68,7 +79,7 @@ struct Job {
       progress.message("using the " + device_name(device) + ": " + cuda_unavailable_reason());
     }
     PolicyDescription names;
-    if (!settings.task.empty()) describe_task(*make_task(settings.task), demonstrations, names);
+    if (!settings.task.empty()) describe_task(*make_task(settings.task, {.model = settings.model}), demonstrations, names);
     if (settings.population.empty()) {
       cloning = std::make_unique<BehaviourCloning>(device, demonstrations, split.train, split.validation,
                                                    settings.cloning, std::move(names));
@@ -302,6 +313,7 @@ OptionTable BehaviourCloningSettings::table() {
   table.add("rows", &rows, "So many neighbouring rows of the data, from first-row on; 0: all");
   table.add("first-row", &first_row, "The first row that is used, counted from 0");
   table.add("task", &task, "Name of the task, kept in the policy for `evaluate`");
+  table.add("model", &model, "MJCF file of a task that MuJoCo simulates; default: its own, see evaluate --help");
   table.add("device", &device, "Where to train: cpu, cuda, cuda:N, or auto for a GPU if there is one");
   table.add("threads", &cloning.threads, "On the CPU: threads that share large operations; the results do not change");
   table.add("hidden", &cloning.hidden, "Widths of the hidden layers");
@@ -365,7 +377,7 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
   settings.parse_words();
   settings.cloning.validate();
   if (!settings.population.empty()) static_cast<void>(PopulationAxes::parse(settings.population));
-  if (!settings.task.empty()) settings.task = make_task(settings.task)->description().name;
+  if (!settings.task.empty()) make_task_name_absolute(settings);
   if (settings.checkpoint_every < 0) {
     throw input_error("--checkpoint-every " + std::to_string(settings.checkpoint_every), "is negative",
                       "give a number of epochs, or 0 for --checkpoint-seconds");

@@ -17,6 +17,7 @@ struct BehaviourCloningSettings {
   Index rows = 0;                ///< So many neighbouring rows of it, from first_row on; 0: all.
   Index first_row = 0;
   std::string task;             ///< Name of the task, kept in the policy; may be empty.
+  std::string model;            ///< MJCF file of the task, where it is one that MuJoCo simulates; empty: its own.
   std::string device = "auto";  ///< cpu, cuda, cuda:N or auto.
   double validation_fraction = 0.1;
   Index checkpoint_every = 0;  ///< Epochs between checkpoints; 0: by time.

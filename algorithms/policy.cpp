@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "algorithms/policy_metadata.h"
+#include "algorithms/policy_npz.h"
 #include "engine/layers/parameter_columns.h"
 #include "engine/layers/standardization.h"
 #include "kernels/elementwise.h"
@@ -264,6 +265,7 @@ void Policy::save(const std::filesystem::path& path) {
 }
 
 Policy Policy::load(const std::filesystem::path& path, DeviceId device) {
+  if (path.extension() == ".npz") return load_npz_policy(path, device);
   return from_file(load_safetensors(path), device);
 }
 

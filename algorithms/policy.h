@@ -42,8 +42,9 @@ class Policy {
   /// A new policy, weights drawn from `seed` as torch.nn.Linear draws them. Errors: input_error for sizes below 1.
   Policy(DeviceId device, PolicyDescription description, std::uint64_t seed);
 
-  /// Reads a policy file. Errors: input_error naming the file for anything that is not a whole, consistent policy, and
-  /// when the self-test gives other outputs than it did where the file was written.
+  /// Reads a policy file; a file whose name ends in .npz as algorithms/policy_npz.h says. Errors: input_error naming
+  /// the file for anything that is not a whole, consistent policy, and when the self-test gives other outputs than it
+  /// did where the file was written.
   static Policy load(const std::filesystem::path& path, DeviceId device = {});
   static Policy from_file(const SafetensorsFile& file, DeviceId device = {});
   void save(const std::filesystem::path& path);

@@ -5,15 +5,19 @@
 #include <limits>
 
 #include "algorithms/tasks/dynamics_task.h"
+#include "algorithms/tasks/mujoco/robot.h"
 #include "algorithms/tasks/task_parameters.h"
 #include "kernels/dynamics/all_dynamics.h"
 
 namespace mynah {
 namespace {
 
-std::string lower(std::string_view name) {
-  std::string result(name);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+/// In lower case, and without underscores.
+std::string plain(std::string_view name) {
+  std::string result;
+  for (const char c : name) {
+    if (c != '_') result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
   return result;
 }
 
@@ -50,6 +54,18 @@ void check(const TaskOptions& options) {
   }
 }
 
+/// "cartpole" or "CARTPOLE-V1" for CartPole-v1, but no other version: its rules would be others.
+bool names(std::string_view text, const std::string& task) {
+  const std::string wanted = plain(text), full = plain(task);
+  return wanted == full || wanted == without_version(full);
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 }  // namespace
 
 std::string TaskDescription::text() const {
@@ -65,23 +81,42 @@ std::unique_ptr<Actor> Task::expert() const {
 }
 
 std::vector<std::string> task_names() {
-  std::vector<std::string> names;
-  names.reserve(all_tasks().size());
-  for (const TaskEntry& task : all_tasks()) names.push_back(task.name);
-  return names;
+  std::vector<std::string> result;
+  result.reserve(all_tasks().size());
+  for (const TaskEntry& task : all_tasks()) result.push_back(task.name);
+  return result;
+}
+
+std::vector<std::string> robot_names() {
+  std::vector<std::string> result;
+  if (!has_mujoco()) return result;
+  for (const RobotDescription& robot : built_in_robots()) result.push_back(robot.name);
+  return result;
+}
+
+std::string known_tasks() {
+  const std::string text = joined(task_names());
+  return has_mujoco() ? text + ", " + joined(robot_names()) + ", or a TOML file that describes a robot" : text;
 }
 
 std::unique_ptr<Task> make_task(std::string_view name, const TaskOptions& options) {
   check(options);
-  const std::string wanted = lower(name);
-  std::string known;
-  for (const TaskEntry& task : all_tasks()) {
-    const std::string full = lower(task.name);
-    // "cartpole" or "CARTPOLE-V1", but no other version: its rules would be others.
-    if (wanted == full || wanted == without_version(full)) return task.make(options);
-    known += (known.empty() ? "" : ", ") + task.name;
+  if (name.ends_with(".toml")) return make_robot_task(load_robot(name), options);
+  for (const RobotDescription& robot : built_in_robots()) {
+    if (names(name, robot.name)) return make_robot_task(robot, options);
   }
-  throw input_error("task '" + std::string(name) + "'", "there is no such task", "the tasks are: " + known);
+  for (const TaskEntry& task : all_tasks()) {
+    if (!names(name, task.name)) continue;
+    if (options.model.empty()) return task.make(options);
+    throw input_error("--model " + options.model, task.name + " is not simulated by MuJoCo", "leave --model out");
+  }
+  for (auto& task : all_tasks()) {
+    if (!names(name, task->description().name)) continue;
+    if (options.model.empty()) return std::move(task);
+    throw input_error("--model " + options.model, task->description().name + " is not simulated by MuJoCo",
+                      "leave --model out");
+  }
+  throw input_error("task '" + std::string(name) + "'", "there is no such task", "the tasks are: " + known_tasks());
 }
 
 }  // namespace mynah

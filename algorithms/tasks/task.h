@@ -37,6 +37,7 @@ struct TaskDescription {
   /// Measured over 10,000 episodes with seed 0, rounded: `return_mean` of
   /// `mynah evaluate random --task NAME --episodes 10000 --seed 0 --json`, and the same with `expert`.
   std::optional<ReferenceReturns> reference_returns;
+  std::string model;  ///< The file that the dynamics were read from; empty where they are built in.
 
   std::map<std::string, std::string> parameters;  ///< TaskOptions::parameters
   /// For people: "CartPole-v1", "CartPole-v1 (fixed horizon)", "PointMaze-v0 (opening=right, fixed horizon)".
@@ -53,6 +54,7 @@ struct TaskOptions {
   /// What a task lets one choose beside: algorithms/tasks/task_parameters.h. Those that are not named keep the task's
   /// defaults; with others there are no reference returns, except where they would be the same.
   std::map<std::string, std::string> parameters;
+  std::string model;  ///< The MJCF file of a task that MuJoCo simulates; empty: its own (tasks/mujoco/robot.h).
 };
 
 /// Actions for the rows of a batch, in device memory: the one that fits the task is filled, the other is empty.
@@ -96,11 +98,15 @@ class Task {
 /// The seed whose episodes copy `copy` plays, one after another.
 std::uint64_t copy_seed(std::uint64_t seed, Index copy);
 
-/// The names of all tasks.
+/// The names of all tasks that are built in, and of the robots that MuJoCo simulates, where this build has it.
 std::vector<std::string> task_names();
+std::vector<std::string> robot_names();
 
-/// The task `name`, in any case, with its version or without ("cartpole", "CartPole-v1"). Errors: input_error naming
-/// the tasks there are; input_error for options that make no sense.
+/// The task `name`, in any case, with its version or without, and with underscores or not ("cartpole", "CartPole-v1",
+/// "half_cheetah"); or the robot of a TOML file. Errors: input_error naming the tasks there are; input_error for
+/// options that make no sense.
 std::unique_ptr<Task> make_task(std::string_view name, const TaskOptions& options = {});
+/// For people: all tasks there are.
+std::string known_tasks();
 
 }  // namespace mynah

@@ -28,3 +28,6 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/mynahConfig.cmake.in ${P
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/mynahConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/mynahConfig.cmake ${PROJECT_BINARY_DIR}/mynahConfigVersion.cmake
         DESTINATION ${MYNAH_INSTALL_PACKAGE})
+if(MYNAH_WITH_MUJOCO)
+  install(FILES ${CMAKE_CURRENT_LIST_DIR}/FindMuJoCo.cmake DESTINATION ${MYNAH_INSTALL_PACKAGE})
+endif()

@@ -1,5 +1,9 @@
 #include "tools/program/actor_choice.h"
 
+#include <fmt/format.h>
+
+#include <cstdio>
+
 #include "algorithms/command_expert.h"
 #include "algorithms/experts.h"
 #include "algorithms/policy_actor.h"
@@ -9,12 +13,6 @@
 
 namespace mynah::program {
 namespace {
-
-std::string known_tasks() {
-  std::string text;
-  for (const std::string& name : task_names()) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 void take_parameters(const std::vector<std::string>& given, TaskOptions& options) {
   for (const std::string& text : given) {
@@ -39,6 +37,14 @@ void add_task_options(CLI::App& command, TaskRequest& request) {
       "--task-option", [&request](const std::vector<std::string>& given) { take_parameters(given, request.options); },
       "KEY=VALUE, once or more. PointMaze-v0: opening=left, right or -0.75 ... 0.75. GridWorld-v0: size=8 or 5x9,\n"
       "map=FILE, slip=0.1, discount=0.99");
+  command.add_option(
+      "--model", request.options.model,
+      "MJCF file of a task that MuJoCo simulates; by default the one that its TOML file names, or that of "
+      "an\ninstalled Gymnasium");
+  command
+      .add_option("--threads", request.threads, "On the CPU: threads that share the work; the results do not change")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
 }
 
 ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, const std::string& device,
@@ -56,6 +62,9 @@ ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, con
   const std::string name = request.name.empty() && ensemble ? ensemble->description().task : request.name;
   if (name.empty()) throw input_error("--task", "is missing", "name one of: " + known_tasks());
   task = make_task(name, request.options);
+  const std::string& model = task->description().model;
+  if (request.options.model.empty() && !model.empty()) fmt::print(stderr, "model: {}\n", model);
+  if (request.threads > 1) stream().use_threads(static_cast<int>(request.threads));
   if (who == "expert") {
     actor = make_expert(*task);
   } else if (who == "random") {

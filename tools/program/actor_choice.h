@@ -13,17 +13,19 @@ namespace mynah::program {
 struct TaskRequest {
   std::string name;  ///< Empty: the task that the policy was trained for.
   TaskOptions options;
+  Index threads = 1;  ///< On the CPU.
 };
 
-/// Adds --task, --fixed-horizon, --max-steps and --task-option.
+/// Adds --task, --fixed-horizon, --max-steps, --task-option, --model and --threads.
 void add_task_options(CLI::App& command, TaskRequest& request);
 
 /// Who acts: "expert" and "random" are built in, "command:LINE" is a program (algorithms/command_expert.h); anything
 /// else names a run folder or a policy file. The run of a population acts as an ensemble.
 struct ActorChoice {
-  /// sampled: a policy's actions are drawn (PolicyActor), with this seed. command_timeout: seconds that a command's answer
-  /// may take. Errors: input_error for an unknown task, a missing task, a policy that does not fit it, or one of which
-  /// nothing can be drawn.
+  /// sampled: a policy's actions are drawn (PolicyActor), with this seed. command_timeout: seconds that a command's
+  /// answer may take. Where the task's model was found and not given, its file is named on standard error. Errors:
+  /// input_error for an unknown task, a missing task, a policy that does not fit it, or one of which nothing can be
+  /// drawn.
   ActorChoice(const std::string& who, const TaskRequest& task, const std::string& device, std::uint64_t seed,
               bool sampled = false, double command_timeout = 60.0);
 

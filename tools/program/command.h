@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "algorithms/tasks/task.h"
 #include "engine/option_table.h"
 
 namespace mynah::program {

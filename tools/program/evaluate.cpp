@@ -67,7 +67,7 @@ void add_evaluate(CLI::App& app) {
   const auto request = std::make_shared<Request>();
   command
       ->add_option("policy", request->policies,
-                   "Run folder, policy file, expert, random or \"command:LINE\"; one or more")
+                   "Run folder, policy file (.safetensors, .npz), expert, random or \"command:LINE\"; one or more")
       ->required();
   add_task_options(*command, request->task);  // by default the policy's own task
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();

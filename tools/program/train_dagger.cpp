@@ -25,6 +25,7 @@ DaggerWorld make_world(const DaggerSettings& settings) {
   TaskRequest request;
   request.name = settings.learner.task;
   request.options.max_steps = settings.max_steps;
+  request.options.model = settings.learner.model;
   const auto choice =
       std::make_shared<ActorChoice>(who, request, settings.learner.device, settings.learner.cloning.seed,
                                     /*sampled=*/false, settings.expert_timeout);

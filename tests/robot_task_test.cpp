@@ -1,0 +1,265 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "algorithms/evaluation.h"
+#include "algorithms/experts.h"
+#include "algorithms/policy_actor.h"
+#include "algorithms/tasks/mujoco/robot.h"
+#include "engine/buffer.h"
+#include "engine/demonstrations.h"
+#include "shared_data.h"
+#include "temporary_folder.h"
+#include "tests/every_device.h"
+
+namespace mynah {
+namespace {
+
+using testing::HasSubstr;
+
+#define MYNAH_MUJOCO_OR_SKIP() \
+  if (!has_mujoco()) GTEST_SKIP() << "skipped: this build has no MuJoCo (libmujoco-dev)"
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.cause(), Error::Cause::input);
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string swing_toml() {
+  return std::string(MYNAH_SOURCE_DIR) + "/tests/data/swing.toml";
+}
+
+/// The memory of a batch on a device.
+struct Rows {
+  Rows(Stream& stream, const TaskDescription& d, Index count)
+      : rows(count),
+        states(stream.device(), count * d.state_size),
+        returns(stream.device(), count),
+        observations(stream.device(), count * d.observation_size),
+        rewards(stream.device(), count),
+        elapsed(stream.device(), count),
+        status(stream.device(), count),
+        batch{{states.data(), count, d.state_size},
+              {observations.data(), count, d.observation_size},
+              rewards.view(),
+              returns.view(),
+              elapsed.view(),
+              status.view()} {}
+
+  Index rows;
+  Buffer<double> states, returns;
+  Buffer<float> observations, rewards;
+  Buffer<std::int32_t> elapsed, status;
+  kernels::EpisodeBatch batch;
+};
+
+struct Recorded {
+  const char* robot;
+  Index qpos;           ///< Observed positions;
+  Index hidden;         ///< positions before them that are not.
+  Index velocities;     ///< Observed.
+  double expert_least;  ///< Mean return of the expert.
+};
+
+class RecordedRobot : public testing::TestWithParam<Recorded> {};
+
+TEST_P(RecordedRobot, ReplaysEachRecordedStep) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const Recorded& robot = GetParam();
+  MYNAH_SHARED_DATA_OR_SKIP(data, std::string("demonstrations/") + robot.robot + ".npz");
+  MYNAH_SHARED_DATA_OR_SKIP(model, std::string("mujoco/") + robot.robot + ".xml");
+  const Demonstrations d = load_demonstrations(data);
+  const auto task = make_task(robot.robot, {.model = model.string()});
+  ASSERT_EQ(task->description().observation_size, d.observation_size);
+  Stream stream(DeviceId{});
+  Rows row(stream, task->description(), 1);
+  const Index columns = d.observation_size;
+  std::vector<double> velocity_errors, reward_errors;
+  for (Index t = 0; t < d.rows(); ++t) {
+    const float* now = d.observations.data() + t * columns;
+    const float* next = d.next_observations.data() + t * columns;
+    const auto clipped = [&](const float* o) {
+      return std::any_of(o + robot.qpos, o + robot.qpos + robot.velocities,
+                         [](float v) { return std::fabs(v) >= 10.0f; });
+    };
+    if (std::string(robot.robot) == "hopper" && (clipped(now) || clipped(next))) continue;
+    task->reset(stream, 0, 0, row.batch);
+    // episode, time, positions, velocities
+    double* state = row.batch.states.data + 2;
+    std::fill_n(state, robot.hidden, 0.0);
+    std::copy_n(now, robot.qpos + robot.velocities, state + robot.hidden);
+    std::vector<float> action(d.actions.begin() + t * d.action_size, d.actions.begin() + (t + 1) * d.action_size);
+    task->step(stream, {{action.data(), 1, d.action_size}, {}}, row.batch);
+    for (Index c = robot.qpos; c < robot.qpos + robot.velocities; ++c) {
+      velocity_errors.push_back(std::fabs(static_cast<double>(row.batch.observations.data[c]) - next[c]));
+    }
+    // The forward body of the ant is behind its positions, so that a step from them alone does not know its gain.
+    if (std::string(robot.robot) != "ant") {
+      reward_errors.push_back(
+          std::fabs(static_cast<double>(row.batch.rewards.data[0]) - d.rewards[static_cast<std::size_t>(t)]));
+    }
+  }
+  const auto median = [](std::vector<double> values) {
+    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+    return values[values.size() / 2];
+  };
+  EXPECT_GT(velocity_errors.size(), static_cast<std::size_t>(1000 * robot.velocities));
+  EXPECT_LT(median(velocity_errors), 1e-5);
+  if (!reward_errors.empty()) {
+    EXPECT_LT(median(reward_errors), 1e-5);
+  }
+}
+
+TEST_P(RecordedRobot, ItsExpertReachesTheRecordedReturn) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const Recorded& robot = GetParam();
+  MYNAH_SHARED_DATA_OR_SKIP(expert, std::string("experts/") + robot.robot + ".npz");
+  MYNAH_SHARED_DATA_OR_SKIP(model, std::string("mujoco/") + robot.robot + ".xml");
+  const auto task = make_task(robot.robot, {.model = model.string()});
+  Policy policy = Policy::load(expert);
+  PolicyActor actor(policy, *task);
+  RolloutOptions options;
+  options.episodes = 3;
+  EXPECT_GT(evaluate(policy.stream(), *task, actor, options).return_mean, robot.expert_least);
+}
+
+INSTANTIATE_TEST_SUITE_P(Robots, RecordedRobot,
+                         testing::Values(Recorded{"hopper", 5, 1, 6, 3700.0}, Recorded{"half_cheetah", 8, 1, 9, 4000.0},
+                                         Recorded{"ant", 13, 2, 14, 4300.0}),
+                         [](const auto& test) { return std::string(test.param.robot); });
+
+class RobotTask : public tests::EveryDevice {};
+
+TEST_P(RobotTask, EpisodesDependNeitherOnTheBatchNorOnTheThreads) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const auto task = make_task(swing_toml());
+  CollectOptions options;
+  options.episodes = 5;
+  options.seed = 3;
+  const auto record = [&](Index batch_size, int threads) {
+    Stream stream(device_);
+    stream.use_threads(threads);
+    options.batch_size = batch_size;
+    const auto actor = make_random_policy(*task, 3);
+    return collect(stream, *task, *actor, options);
+  };
+  const Demonstrations one = record(1, 1);
+  EXPECT_EQ(one.episodes(), 5);
+  for (const int threads : {1, 2}) {
+    const Demonstrations other = record(4, threads);
+    EXPECT_EQ(one.observations, other.observations);
+    EXPECT_EQ(one.next_observations, other.next_observations);
+    EXPECT_EQ(one.rewards, other.rewards);
+    EXPECT_EQ(one.episode_ends, other.episode_ends);
+  }
+}
+
+TEST_P(RobotTask, ActionsThatAreNoNumbersAreRefusedWithTheirPlace) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const auto task = make_task(swing_toml());
+  Stream stream(device_);
+  Rows rows(stream, task->description(), 2);
+  task->reset(stream, 0, 7, rows.batch);
+  const std::vector<float> values{0.0f, std::numeric_limits<float>::quiet_NaN()};
+  const Buffer<float> actions(stream, std::span<const float>(values));
+  const std::string message = message_of([&] { task->step(stream, {{actions.data(), 2, 1}, {}}, rows.batch); });
+  EXPECT_THAT(message, HasSubstr("episode 8, step 1"));
+  EXPECT_THAT(message, HasSubstr("action[0] is nan"));
+}
+
+MYNAH_ON_EVERY_DEVICE(RobotTask);
+
+TEST(RobotDescribedByAFile, HasWhatItSays) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const auto task = make_task(swing_toml());
+  const TaskDescription& d = task->description();
+  EXPECT_EQ(d.name, "Swing-v0");
+  EXPECT_THAT(d.observation_names, testing::ElementsAre("hinge", "hinge_velocity", "tip_0", "tip_1", "tip_2"));
+  EXPECT_THAT(d.action_names, testing::ElementsAre("motor"));
+  EXPECT_EQ(d.max_steps, 60);
+  EXPECT_EQ(d.action_low, -1.0f);
+  Stream stream(DeviceId{});
+  Rows rows(stream, d, 1);
+  task->reset(stream, 0, 0, rows.batch);
+  std::vector<float> action{0.5f};
+  const double before = rows.batch.states.data[2];
+  task->step(stream, {{action.data(), 1, 1}, {}}, rows.batch);
+  const double after = rows.batch.states.data[2];
+  EXPECT_NE(after, before);
+  // 5 steps of 0.01 s; weight 2, bonus 0.25, cost 0.1 a²
+  EXPECT_NEAR(rows.batch.rewards.data[0], 2.0 * (after - before) / 0.05 + 0.25 - 0.1 * 0.25, 1e-6);
+}
+
+TEST(RobotDescribedByAFile, ErrorsNameLineKeyAndWhatIsAllowed) {
+  const auto error_of = [](const std::string& text) { return message_of([&] { parse_robot(text, "robot.toml"); }); };
+  const std::string good = "name = \"R-v0\"\n[[observe]]\nwhat = \"positions\"\n";
+  EXPECT_EQ(error_of(good), "no error");
+  EXPECT_THAT(error_of("name = "), HasSubstr("robot.toml:1"));
+  EXPECT_THAT(error_of("name = \"R\"\n"), HasSubstr("'observe' is missing"));
+  EXPECT_THAT(error_of("frame_skp = 3\n" + good), HasSubstr("did you mean 'frame_skip'"));
+  EXPECT_THAT(error_of("frame_skip = 0\n" + good), HasSubstr("a whole number from 1"));
+  EXPECT_THAT(error_of("name = 3\n"), HasSubstr("a text in quotes"));
+  EXPECT_THAT(error_of(good + "[[observe]]\nwhat = \"speed\"\n"), HasSubstr("\"velocities\""));
+  EXPECT_THAT(error_of(good + "low = 1.0\nhigh = 0.0\n"), HasSubstr("low = 1 is not below high = 0"));
+  EXPECT_THAT(error_of(good + "[reward]\nforward_weight = 1.0\n"), HasSubstr("forward_position or forward_body"));
+  EXPECT_THAT(error_of(good + "[reward]\ncontrol_cost = -1.0\n"), HasSubstr("a number from 0 up"));
+  EXPECT_THAT(error_of(good + "[reset]\npositions_uniform = 0.1\npositions_normal = 0.1\n"), HasSubstr("keep one"));
+}
+
+TEST(RobotModel, MissingBrokenAndUnfittingOnesAreRefused) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const TemporaryFolder folder;
+  const auto error_of = [&](const std::string& text) {
+    const std::string file = (folder / "robot.xml").string();
+    std::ofstream(file) << text;
+    return message_of([&] { make_task("hopper", {.model = file}); });
+  };
+  EXPECT_THAT(message_of([&] { make_task("hopper", {.model = (folder / "none.xml").string()}); }),
+              HasSubstr("no such file"));
+  EXPECT_THAT(error_of("<mujoco><worldbody>"), HasSubstr("MuJoCo cannot read this model"));
+  EXPECT_THAT(error_of("<mujoco><worldbody><body><joint type='wheel'/></body></worldbody></mujoco>"),
+              HasSubstr("robot.xml"));
+  EXPECT_THAT(error_of("<mujoco/>"), HasSubstr("Hopper-v2, observe 1"));
+  EXPECT_THAT(message_of([] { make_task("cartpole", {.model = "robot.xml"}); }), HasSubstr("leave --model out"));
+}
+
+TEST(RobotModel, AnUnstableSimulationIsAnError) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const auto task = make_task(swing_toml());
+  Stream stream(DeviceId{});
+  Rows rows(stream, task->description(), 1);
+  task->reset(stream, 0, 0, rows.batch);
+  rows.batch.states.data[3] = 1e30;  // the velocity
+  std::vector<float> action{0.0f};
+  EXPECT_THAT(message_of([&] {
+                task->step(stream, {{action.data(), 1, 1}, {}}, rows.batch);
+              }),
+              HasSubstr("MuJoCo warns: "));
+}
+
+TEST(RobotModel, APolicyOfAnotherSizeIsRefused) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const auto task = make_task(swing_toml());
+  PolicyDescription description;
+  description.mlp.inputs = 5;
+  description.mlp.outputs = 2;
+  Policy policy(DeviceId{}, description, 0);
+  EXPECT_THAT(message_of([&] { PolicyActor actor(policy, *task); }),
+              HasSubstr("the policy 5 observation values and 2"));
+}
+
+TEST(RobotModel, ABuildWithoutMujocoSaysWhatToInstall) {
+  if (has_mujoco()) GTEST_SKIP() << "skipped: this build has MuJoCo";
+  EXPECT_THAT(message_of([] { make_task("hopper"); }), HasSubstr("libmujoco-dev"));
+}
+
+}  // namespace
+}  // namespace mynah
