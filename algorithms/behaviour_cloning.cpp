@@ -23,11 +23,28 @@ PolicyDescription describe(const Demonstrations& demonstrations, const Behaviour
                                                     : demonstrations.action_size;
   description.mlp.hidden = options.hidden;
   description.mlp.activation = options.activation;
+  description.memory = options.memory;
   description.normalize_observations = options.normalize_observations;
   description.normalize_actions = options.normalize_actions && !demonstrations.discrete;
   if (!demonstrations.observation_names.empty()) description.observation_names = demonstrations.observation_names;
   if (!demonstrations.action_names.empty()) description.action_names = demonstrations.action_names;
   return description;
+}
+
+/// The rows, or windows of them for a policy that remembers.
+ResidentData resident(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
+                      const PolicyMemory& memory) {
+  if (!memory.remembers()) return {stream, demonstrations, rows};
+  const Index steps = memory.sequence_length;
+  if (memory.recurrent > 0) return {stream, demonstrations, rows, {steps, 0, steps, steps / 2}};
+  return {stream, demonstrations, rows, {memory.history, memory.history - 1, memory.chunk, 1}};
+}
+
+LossOptions loss_of(const Demonstrations& demonstrations, const PolicyMemory& memory) {
+  LossOptions loss(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse);
+  const bool several = memory.chunk > 1 || memory.recurrent > 0;
+  if (demonstrations.discrete && several) loss.ignored_label = RowWindows::no_label;
+  return loss;
 }
 
 const BehaviourCloningOptions& validated(const BehaviourCloningOptions& options) {
@@ -49,6 +66,7 @@ void BehaviourCloningOptions::validate() const {
   require_option(std::isfinite(weight_decay) && weight_decay >= 0, "weight-decay", std::to_string(weight_decay),
                  "give 0 or a positive number, such as 1e-4");
   require_option(threads >= 1 && threads <= 1024, "threads", std::to_string(threads), "give 1 to 1024");
+  memory.validate();
   require_option(patience >= 0, "patience", std::to_string(patience), "give 0 (no early stop) or a number of epochs");
 }
 
@@ -56,14 +74,18 @@ BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstration
                              std::span<const std::int32_t> training_rows, std::span<const std::int32_t> validation_rows,
                              const BehaviourCloningOptions& options)
     : discrete(demonstrations.discrete),
-      training(stream, demonstrations, training_rows),
-      validation(stream, demonstrations, validation_rows) {
+      training(resident(stream, demonstrations, training_rows, options.memory)),
+      validation(resident(stream, demonstrations, validation_rows, options.memory)) {
   if (training.empty()) {
     throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
   }
-  if (options.normalize_observations) observation_moments = training.input_moments(stream);
+  // Of each row once, also where windows overlap.
+  std::optional<ResidentData> single;
+  if (training.has_windows()) single.emplace(stream, demonstrations, training_rows);
+  const ResidentData& rows = single ? *single : training;
+  if (options.normalize_observations) observation_moments = rows.input_moments(stream);
   if (options.normalize_actions && !discrete) {
-    action_moments = training.value_moments(stream);
+    action_moments = rows.value_moments(stream);
     training.standardize_values(stream, *action_moments);
   }
 }
@@ -73,7 +95,7 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
                                    std::span<const std::int32_t> validation_rows,
                                    const BehaviourCloningOptions& options, PolicyDescription names)
     : options_(validated(options)),
-      loss_(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse),
+      loss_(loss_of(demonstrations, options.memory)),
       policy_(device, describe(demonstrations, options, std::move(names)), options.seed),
       own_data_(std::make_unique<Data>(policy_.stream(), demonstrations, training_rows, validation_rows, options)),
       stream_(&policy_.stream()),
@@ -87,7 +109,7 @@ BehaviourCloning::BehaviourCloning(Stream& stream, const Data& data, const Demon
                                    const BehaviourCloningOptions& options, PolicyDescription names,
                                    std::span<const std::int32_t> rows)
     : options_(validated(options)),
-      loss_(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse),
+      loss_(loss_of(demonstrations, options.memory)),
       policy_(stream.device(), describe(demonstrations, options, std::move(names)), options.seed),
       stream_(&stream),
       data_(&data),

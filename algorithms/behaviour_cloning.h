@@ -23,6 +23,7 @@ struct BehaviourCloningOptions {
   Index patience = 20;          ///< Epochs without a better validation loss before training stops; 0: never.
   bool keep_best = true;        ///< Keep the weights of the best validation loss; false: the last ones.
   bool normalize_observations = true;
+  PolicyMemory memory;             ///< What the policy knows of its episode: history, chunks of actions, a GRU.
   bool normalize_actions = false;  ///< Continuous actions only: the loss weighs each action column by 1/variance.
   std::uint64_t seed = 0;          ///< Of the weights and of the order of rows.
   /// Of the products in training. Weights are kept in float32, and policies run in it, in validation too.
@@ -53,7 +54,12 @@ struct BehaviourCloningResult {
 };
 
 /// Behaviour cloning: minimises the mean loss between the policy's action and the expert's over the demonstrations'
-/// rows: mean squared error for continuous actions, softmax cross-entropy for discrete ones.
+/// rows: mean squared error for continuous actions, softmax cross-entropy for discrete ones. With a chunk, between the
+/// actions that the policy predicts and the expert's of this step and the next ones, as far as the episode goes.
+///
+/// A recurrent policy is trained on sequences of memory.sequence_length steps. They begin at every half of that length,
+/// so that most steps have been seen with half of it before them; the state before a sequence is zero, and what would
+/// be behind an episode's end does not count.
 class BehaviourCloning {
  public:
   /// The rows to train on and to validate with, on a device, with their statistics: what the members of a population
@@ -109,7 +115,7 @@ class BehaviourCloning {
   void restore_best_weights();
 
   BehaviourCloningOptions options_;
-  Loss loss_;
+  LossOptions loss_;
   Policy policy_;
   std::unique_ptr<Data> own_data_;
   Stream* stream_;

@@ -32,7 +32,7 @@ std::vector<std::int32_t> bootstrap_rows(const Demonstrations& demonstrations, s
 
 /// Behaviour cloning of many networks of one shape on the same data, side by side: see engine/population_plan.h. Each
 /// member gets the bits that it would get if it were trained alone with its options on the same split; normalisation is
-/// that of all training rows.
+/// that of all training rows. Errors: input_error for policies with a memory, which are trained one at a time.
 class CloningPopulation {
  public:
   CloningPopulation(DeviceId device, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "algorithms/policy_metadata.h"
+#include "engine/layers/gru.h"
 #include "engine/layers/standardization.h"
+#include "engine/layers/stepwise.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/memory.h"
@@ -30,47 +32,101 @@ std::string text_of(ConstMatrix matrix) {
 
 Policy::Policy(DeviceId device, PolicyDescription description, std::uint64_t seed)
     : description_(std::move(description)), stream_(device) {
-  using Direction = Standardization::Direction;
   Graph graph;
-  input_ = graph.input(description_.mlp.inputs);
-  Value value = input_;
-  if (description_.normalize_observations) {
-    value = graph.add(observation_normalization, std::make_shared<Standardization>(Direction::standardize), value);
-  }
-  head_ = output_ = add_mlp(graph, value, description_.mlp);
-  if (description_.normalize_actions) {
-    output_ = graph.add(action_normalization, std::make_shared<Standardization>(Direction::unstandardize), head_);
+  if (description_.memory.recurrent > 0) {
+    add_recurrent_network(graph);
+  } else {
+    input_ = graph.input(input_size());
+    output_ = add_network(graph, input_);
   }
   network_ = std::make_unique<Network>(stream_, std::move(graph));
   network_->parameters.initialize(stream_, seed);
-  single_output_.resize(static_cast<std::size_t>(output_size()));
+  single_output_.resize(static_cast<std::size_t>(chunk_size()));
+  if (description_.memory.recurrent > 0) return;
   std::string reason;
   mlp_ = MlpNetwork::find(*network_, input_, output_, &reason);
   if (mlp_ && kernels::infers_mlp(stream_, mlp_->shape) == kernels::MlpInference::none) mlp_.reset();
   plan_ = InferencePlan::find(*network_, input_, output_, rows_at_a_time, &reason);
 }
 
+/// From `input`, observations or what is made of them, to the output; leaves head_.
+Value Policy::add_network(Graph& graph, Value input) {
+  using Direction = Standardization::Direction;
+  const PolicyMemory& memory = description_.memory;
+  Value value = input;
+  if (description_.normalize_observations) {
+    value = graph.add(observation_normalization, std::make_shared<Standardization>(Direction::standardize), value);
+  }
+  if (memory.recurrent > 0) {
+    step_.state = graph.input(memory.recurrent);
+    value = step_.next_state =
+        graph.add("gru", std::make_shared<Gru>(1, memory.recurrent), std::vector<Value>{value, step_.state});
+  }
+  MlpOptions mlp = description_.mlp;
+  mlp.outputs = chunk_size();
+  head_ = value = add_mlp(graph, value, mlp);
+  if (description_.normalize_actions) {
+    value = graph.add(action_normalization, std::make_shared<Standardization>(Direction::unstandardize), value);
+  }
+  return value;
+}
+
+/// One step of an episode, and behind it the same layers with the same tensors for a sequence of them.
+void Policy::add_recurrent_network(Graph& graph) {
+  const PolicyMemory& memory = description_.memory;
+  step_.observation = graph.input(observation_size());
+  step_.output = add_network(graph, step_.observation);
+  const Value step_head = head_;
+  input_ = output_ = graph.input(memory.sequence_length * observation_size());
+  for (Value owner{step_.observation.index + 1}; owner.index <= step_.output.index; ++owner.index) {
+    const auto layer = graph.node(owner).layer;
+    if (layer == nullptr) continue;  // the state
+    std::shared_ptr<const Layer> over_steps = std::make_shared<Stepwise>(memory.sequence_length, layer);
+    if (owner == step_.next_state) over_steps = std::make_shared<Gru>(memory.sequence_length, memory.recurrent);
+    output_ = graph.share("sequence." + graph.node(owner).name, owner, over_steps, {output_});
+    if (owner == step_head) head_ = output_;
+  }
+}
+
+namespace {
+
+/// The values over and over, as often as the tensor has room for.
+void set_repeated(Stream& stream, Parameters& parameters, const std::string& name, std::span<const float> values) {
+  std::vector<float> all(parameters.get(stream, name).size());
+  if (values.empty() || all.size() % values.size() != 0) return parameters.set(stream, name, values);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = values[i % values.size()];
+  parameters.set(stream, name, all);
+}
+
+}  // namespace
+
 void Policy::set_observation_normalization(std::span<const float> mean, std::span<const float> deviation) {
-  network_->parameters.set(stream_, std::string(observation_normalization) + ".mean", mean);
-  network_->parameters.set(stream_, std::string(observation_normalization) + ".deviation", deviation);
+  set_repeated(stream_, network_->parameters, std::string(observation_normalization) + ".mean", mean);
+  set_repeated(stream_, network_->parameters, std::string(observation_normalization) + ".deviation", deviation);
 }
 
 void Policy::set_action_normalization(std::span<const float> mean, std::span<const float> deviation) {
-  network_->parameters.set(stream_, std::string(action_normalization) + ".mean", mean);
-  network_->parameters.set(stream_, std::string(action_normalization) + ".deviation", deviation);
+  set_repeated(stream_, network_->parameters, std::string(action_normalization) + ".mean", mean);
+  set_repeated(stream_, network_->parameters, std::string(action_normalization) + ".deviation", deviation);
 }
 
 void Policy::prepare_single() {
   if (plan_ || single_ != nullptr || single_input_.size() > 0) return;
   if (mlp_) {
-    single_input_ = Buffer<float>(stream_.device(), observation_size());
-    single_results_ = Buffer<float>(stream_.device(), output_size());
+    single_input_ = Buffer<float>(stream_.device(), input_size());
+    single_results_ = Buffer<float>(stream_.device(), chunk_size());
   } else {
     single_ = std::make_unique<Execution>(*network_, std::vector<Value>{output_}, Execution::Options{1});
   }
 }
 
 void Policy::check_sizes(std::span<const float> observation, std::size_t results, const char* call) const {
+  if (description_.memory.remembers()) {
+    throw input_error(
+        std::string("Policy::") + call,
+        "this policy " + description_.memory.describe() + ": it needs to know its episode",
+        "make a PolicySession of it (algorithms/policy_session.h), and call its " + std::string(call) + "()");
+  }
   if (static_cast<Index>(observation.size()) != observation_size() || static_cast<Index>(results) != output_size()) {
     throw input_error(
         std::string("Policy::") + call,
@@ -84,11 +140,11 @@ void Policy::check_sizes(std::span<const float> observation, std::size_t results
 void Policy::run_single(std::span<const float> observation) {
   prepare_single();
   if (plan_) {
-    plan_->run_current({observation.data(), 1, observation_size()}, {single_output_.data(), 1, output_size()});
+    plan_->run_current({observation.data(), 1, input_size()}, {single_output_.data(), 1, chunk_size()});
     return;
   }
-  const Matrix input = mlp_ ? Matrix{single_input_.data(), 1, observation_size()} : single_->value(input_);
-  const Matrix output = mlp_ ? Matrix{single_results_.data(), 1, output_size()} : single_->value(output_);
+  const Matrix input = mlp_ ? Matrix{single_input_.data(), 1, input_size()} : single_->value(input_);
+  const Matrix output = mlp_ ? Matrix{single_results_.data(), 1, chunk_size()} : single_->value(output_);
   kernels::copy_to_device(stream_, input.data, observation.data(), observation.size_bytes());
   if (mlp_) {
     kernels::infer_mlp(stream_, mlp_->shape, mlp_->parameters, mlp_->ends, input, output);
@@ -99,12 +155,14 @@ void Policy::run_single(std::span<const float> observation) {
 }
 
 void Policy::outputs(ConstMatrix observations, Matrix results) {
-  if (observations.columns != observation_size() || results.columns != output_size() ||
-      results.rows != observations.rows) {
-    throw input_error("Policy::outputs",
-                      "got observations " + text_of(observations) + " and results " + text_of(results),
-                      "this policy takes " + std::to_string(observation_size()) + " columns and gives " +
-                          std::to_string(output_size()));
+  if (description_.memory.recurrent > 0) {
+    throw input_error("Policy::outputs", "this policy " + description_.memory.describe(),
+                      "make an EpisodeMemory of it (algorithms/policy_memory.h), which carries its state");
+  }
+  if (observations.columns != input_size() || results.columns != chunk_size() || results.rows != observations.rows) {
+    throw input_error(
+        "Policy::outputs", "got observations " + text_of(observations) + " and results " + text_of(results),
+        "this policy takes " + std::to_string(input_size()) + " columns and gives " + std::to_string(chunk_size()));
   }
   if (plan_ && observations.rows <= most_plan_rows) return plan_->run_current(observations, results);
   if (mlp_) {
@@ -156,12 +214,35 @@ Index Policy::choose(std::span<const float> observation) {
   return std::max_element(single_output_.begin(), single_output_.end()) - single_output_.begin();
 }
 
+/// The outputs for each row of observations; a recurrent policy takes them for the steps of an episode.
+std::vector<float> Policy::self_test(std::span<const float> observations) {
+  const auto inputs = static_cast<std::size_t>(input_size()), outputs = single_output_.size();
+  std::vector<float> results(self_test_rows * outputs);
+  std::optional<EpisodeMemory> episode;
+  if (description_.memory.recurrent > 0) episode.emplace(*this, 1);
+  Buffer<float> observation(stream_.device(), input_size()), result(stream_.device(), chunk_size());
+  Buffer<std::int32_t> elapsed(stream_.device(), 1);
+  for (std::size_t row = 0; row < self_test_rows; ++row) {
+    const std::span<const float> values = observations.subspan(row * inputs, inputs);
+    if (episode) {
+      observation.upload(stream_, values);
+      elapsed.upload(stream_, static_cast<std::int32_t>(row));
+      episode->outputs({observation.data(), 1, input_size()}, elapsed.view(), {result.data(), 1, chunk_size()});
+      kernels::copy_to_host(stream_, single_output_.data(), result.data(), outputs * sizeof(float));
+    } else {
+      run_single(values);
+    }
+    std::copy_n(single_output_.data(), outputs, results.data() + row * outputs);
+  }
+  return results;
+}
+
 SafetensorsFile Policy::to_file() {
   SafetensorsFile file;
   write_policy_metadata(description_, file);
   network_->parameters.save(stream_, file);
   // Observations as training saw them: around the mean, as wide as the deviation.
-  std::vector<float> observations(static_cast<std::size_t>(self_test_rows * observation_size()));
+  std::vector<float> observations(static_cast<std::size_t>(self_test_rows * input_size()));
   Stream cpu({});
   kernels::normal(cpu, random_key(0, RandomStream::test), nullptr, 0.0f, 1.0f,
                   {observations.data(), static_cast<Index>(observations.size())});
@@ -172,16 +253,8 @@ SafetensorsFile Policy::to_file() {
       observations[i] = observations[i] * deviation[i % mean.size()] + mean[i % mean.size()];
     }
   }
-  std::vector<float> results(static_cast<std::size_t>(self_test_rows * output_size()));
-  for (Index row = 0; row < self_test_rows; ++row) {
-    outputs(
-        std::span(observations)
-            .subspan(static_cast<std::size_t>(row * observation_size()), static_cast<std::size_t>(observation_size())),
-        std::span(results).subspan(static_cast<std::size_t>(row * output_size()),
-                                   static_cast<std::size_t>(output_size())));
-  }
-  file.add_floats("self_test.observations", {self_test_rows, observation_size()}, observations);
-  file.add_floats("self_test.outputs", {self_test_rows, output_size()}, results);
+  file.add_floats("self_test.observations", {self_test_rows, input_size()}, observations);
+  file.add_floats("self_test.outputs", {self_test_rows, chunk_size()}, self_test(observations));
   return file;
 }
 
@@ -196,29 +269,20 @@ Policy Policy::load(const std::filesystem::path& path, DeviceId device) {
 Policy Policy::from_file(const SafetensorsFile& file, DeviceId device) {
   Policy policy(device, read_policy_metadata(file), 0);
   policy.network_->parameters.load(policy.stream_, file);
-  const Index observation_size = policy.observation_size();
-  const Index output_size = policy.output_size();
-  (void)file.at("self_test.observations", {self_test_rows, observation_size});
-  (void)file.at("self_test.outputs", {self_test_rows, output_size});
-  const auto observations = file.floats("self_test.observations");
+  const auto outputs = static_cast<std::size_t>(policy.chunk_size());
+  (void)file.at("self_test.observations", {self_test_rows, policy.input_size()});
+  (void)file.at("self_test.outputs", {self_test_rows, policy.chunk_size()});
   const auto expected = file.floats("self_test.outputs");
+  const auto found = policy.self_test(file.floats("self_test.observations"));
   float scale = 1.0f;
   for (const float value : expected) scale = std::max(scale, std::fabs(value));
-  std::vector<float> result(static_cast<std::size_t>(output_size));
-  for (Index row = 0; row < self_test_rows; ++row) {
-    policy.outputs(
-        std::span(observations)
-            .subspan(static_cast<std::size_t>(row * observation_size), static_cast<std::size_t>(observation_size)),
-        result);
-    for (Index c = 0; c < output_size; ++c) {
-      const float difference =
-          std::fabs(result[static_cast<std::size_t>(c)] - expected[static_cast<std::size_t>(row * output_size + c)]);
-      if (!(difference <= 1e-4f * scale)) {
-        throw input_error(file.origin,
-                          "self-test failed: output[" + std::to_string(row) + ", " + std::to_string(c) +
-                              "] is off by " + std::to_string(difference),
-                          "the file was changed after it was written; take it from the training run again");
-      }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const float difference = std::fabs(found[i] - expected[i]);
+    if (!(difference <= 1e-4f * scale)) {
+      throw input_error(file.origin,
+                        "self-test failed: output[" + std::to_string(i / outputs) + ", " + std::to_string(i % outputs) +
+                            "] is off by " + std::to_string(difference),
+                        "the file was changed after it was written; take it from the training run again");
     }
   }
   return policy;

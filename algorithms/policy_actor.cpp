@@ -30,12 +30,19 @@ PolicyActor::PolicyActor(Policy& policy, const Task& task) : policy_(&policy) {
 
 void PolicyActor::act(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
   const Matrix outputs = place_for(input.observations.rows);
-  policy_->outputs(input.observations, outputs);
+  run(input, outputs);
   if (policy_->description().discrete) {
     kernels::argmax_rows(stream, outputs, actions.labels);
   } else {
     kernels::copy(stream, outputs, actions.values);
   }
+}
+
+void PolicyActor::run(const ActorInput& input, Matrix outputs) {
+  if (!policy_->description().memory.remembers()) return policy_->outputs(input.observations, outputs);
+  const Index rows = input.observations.rows;
+  if (!memory_ || memory_->rows() != rows) memory_.emplace(*policy_, rows);  // another batch of episodes begins
+  memory_->outputs(input.observations, input.elapsed, outputs);
 }
 
 Matrix PolicyActor::place_for(Index rows) {

@@ -10,6 +10,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int policy_format = 1;
+constexpr int policy_format_with_memory = 2;  // what readers of the first would take for another network
 constexpr Index largest_layer = Index{1} << 24;
 
 [[noreturn]] void refuse(const SafetensorsFile& file, const std::string& problem) {
@@ -43,27 +44,52 @@ void check(const SafetensorsFile& file, const PolicyDescription& description) {
       refuse(file, "metadata 'mynah.policy': action_low[" + std::to_string(i) + "] is above action_high");
     }
   }
+  try {
+    description.memory.validate();
+  } catch (const Error& error) {
+    refuse(file, "metadata 'mynah.policy': memory is not possible (" + error.place() + ")");
+  }
   if (description.discrete && description.normalize_actions) {
     refuse(file, "metadata 'mynah.policy': discrete actions cannot be normalised");
   }
 }
 
+PolicyMemory read_memory(const json& text) {
+  PolicyMemory memory;
+  memory.history = text.at("history").get<Index>();
+  memory.chunk = text.at("chunk").get<Index>();
+  memory.chunk_execution = parse_chunk_execution(text.at("chunk_execution").get<std::string>());
+  memory.chunk_decay = text.at("chunk_decay").get<double>();
+  memory.recurrent = text.at("recurrent").get<Index>();
+  memory.sequence_length = text.at("sequence_length").get<Index>();
+  return memory;
+}
+
 }  // namespace
 
 void write_policy_metadata(const PolicyDescription& description, SafetensorsFile& file) {
-  const json text{{"format", policy_format},
-                  {"observation_size", description.mlp.inputs},
-                  {"hidden", description.mlp.hidden},
-                  {"activation", activation_name(description.mlp.activation)},
-                  {"output_size", description.mlp.outputs},
-                  {"actions", description.discrete ? "discrete" : "continuous"},
-                  {"normalize_observations", description.normalize_observations},
-                  {"normalize_actions", description.normalize_actions},
-                  {"task", description.task},
-                  {"observation_names", description.observation_names},
-                  {"action_names", description.action_names},
-                  {"action_low", description.action_low},
-                  {"action_high", description.action_high}};
+  const PolicyMemory& memory = description.memory;
+  json text{{"format", memory.remembers() ? policy_format_with_memory : policy_format},
+            {"observation_size", description.mlp.inputs},
+            {"hidden", description.mlp.hidden},
+            {"activation", activation_name(description.mlp.activation)},
+            {"output_size", description.mlp.outputs},
+            {"actions", description.discrete ? "discrete" : "continuous"},
+            {"normalize_observations", description.normalize_observations},
+            {"normalize_actions", description.normalize_actions},
+            {"task", description.task},
+            {"observation_names", description.observation_names},
+            {"action_names", description.action_names},
+            {"action_low", description.action_low},
+            {"action_high", description.action_high}};
+  if (memory.remembers()) {
+    text["memory"] = {{"history", memory.history},
+                      {"chunk", memory.chunk},
+                      {"chunk_execution", chunk_execution_name(memory.chunk_execution)},
+                      {"chunk_decay", memory.chunk_decay},
+                      {"recurrent", memory.recurrent},
+                      {"sequence_length", memory.sequence_length}};
+  }
   file.metadata["mynah.policy"] = text.dump();
   file.metadata["format"] =
       "pt";  // what torch's loaders expect: tensors as torch.nn.Sequential names and lays them out
@@ -75,9 +101,10 @@ PolicyDescription read_policy_metadata(const SafetensorsFile& file) {
   PolicyDescription description;
   try {
     const json text = json::parse(entry->second);
-    if (text.at("format").get<int>() != policy_format) {
-      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads format " +
-                       std::to_string(policy_format));
+    if (const int format = text.at("format").get<int>();
+        format != policy_format && format != policy_format_with_memory) {
+      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads formats " +
+                       std::to_string(policy_format) + " and " + std::to_string(policy_format_with_memory));
     }
     const auto actions = text.at("actions").get<std::string>();
     if (actions != "discrete" && actions != "continuous")
@@ -94,6 +121,7 @@ PolicyDescription read_policy_metadata(const SafetensorsFile& file) {
     description.action_names = text.at("action_names").get<std::vector<std::string>>();
     description.action_low = text.at("action_low").get<std::vector<float>>();
     description.action_high = text.at("action_high").get<std::vector<float>>();
+    if (text.at("format").get<int>() == policy_format_with_memory) description.memory = read_memory(text.at("memory"));
   } catch (const json::exception& failure) {
     refuse(file, std::string("metadata 'mynah.policy' is damaged: ") + failure.what());
   }
