@@ -21,14 +21,28 @@ PolicyDescription describe(const Demonstrations& demonstrations, const Behaviour
   description.mlp.outputs = demonstrations.discrete ? std::max(demonstrations.action_count,
                                                                static_cast<Index>(description.action_names.size()))
                                                     : demonstrations.action_size;
+  if (!options.mirror.empty()) {
+    options.mirror.check(description.mlp.inputs, description.discrete, description.mlp.outputs);
+  }
   description.mlp.hidden = options.hidden;
   description.mlp.activation = options.activation;
   description.memory = options.memory;
   description.normalize_observations = options.normalize_observations;
   description.normalize_actions = options.normalize_actions && !demonstrations.discrete;
+  description.head = options.head;
+  if (demonstrations.discrete && options.head.is_distribution()) {
+    throw input_error("--head " + policy_head_name(options.head.kind),
+                      "is for continuous actions, but those of " + demonstrations.source + " are discrete",
+                      "leave it out: discrete actions have a distribution of their own, the softmax of the scores");
+  }
   if (!demonstrations.observation_names.empty()) description.observation_names = demonstrations.observation_names;
   if (!demonstrations.action_names.empty()) description.action_names = demonstrations.action_names;
   return description;
+}
+
+Loss loss_kind(const Demonstrations& demonstrations, const BehaviourCloningOptions& options) {
+  if (demonstrations.discrete) return Loss::softmax_cross_entropy;
+  return options.head.is_distribution() ? Loss::mixture_likelihood : Loss::mse;
 }
 
 /// The rows, or windows of them for a policy that remembers.
@@ -40,11 +54,17 @@ ResidentData resident(Stream& stream, const Demonstrations& demonstrations, std:
   return {stream, demonstrations, rows, {memory.history, memory.history - 1, memory.chunk, 1}};
 }
 
-LossOptions loss_of(const Demonstrations& demonstrations, const PolicyMemory& memory) {
-  LossOptions loss(demonstrations.discrete ? Loss::softmax_cross_entropy : Loss::mse);
-  const bool several = memory.chunk > 1 || memory.recurrent > 0;
-  if (demonstrations.discrete && several) loss.ignored_label = RowWindows::no_label;
-  return loss;
+/// The rows to train on and, where there is a mirror, their images behind them.
+ResidentData training_data(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
+                           const Mirror& mirror, const PolicyMemory& memory) {
+  if (mirror.empty()) return resident(stream, demonstrations, rows, memory);
+  const Index classes = std::max(demonstrations.action_count, mirror.actions.size());
+  const Index actions = demonstrations.discrete ? classes : demonstrations.action_size;
+  const Demonstrations both = with_mirror_images(demonstrations, mirror, actions);
+  std::vector<std::int32_t> all(rows.begin(), rows.end());
+  all.reserve(2 * rows.size());
+  for (const std::int32_t row : rows) all.push_back(row + static_cast<std::int32_t>(demonstrations.rows()));
+  return resident(stream, both, all, memory);
 }
 
 const BehaviourCloningOptions& validated(const BehaviourCloningOptions& options) {
@@ -66,7 +86,13 @@ void BehaviourCloningOptions::validate() const {
   require_option(std::isfinite(weight_decay) && weight_decay >= 0, "weight-decay", std::to_string(weight_decay),
                  "give 0 or a positive number, such as 1e-4");
   require_option(threads >= 1 && threads <= 1024, "threads", std::to_string(threads), "give 1 to 1024");
+  require_option(head.kind != PolicyHead::Kind::mixture ||
+                     (head.mixture_components >= 2 && head.mixture_components <= kernels::most_mixture_components),
+                 "mixture-components", std::to_string(head.mixture_components), "give 2 to 32; 1 is --head gaussian");
+  require_option(std::isfinite(observation_noise) && observation_noise >= 0, "observation-noise",
+                 std::to_string(observation_noise), "give 0 or a positive number, such as 0.05");
   memory.validate();
+  if (head.is_distribution()) memory.check_distribution(policy_head_name(head.kind));
   require_option(patience >= 0, "patience", std::to_string(patience), "give 0 (no early stop) or a number of epochs");
 }
 
@@ -74,20 +100,23 @@ BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstration
                              std::span<const std::int32_t> training_rows, std::span<const std::int32_t> validation_rows,
                              const BehaviourCloningOptions& options)
     : discrete(demonstrations.discrete),
-      training(resident(stream, demonstrations, training_rows, options.memory)),
+      training(training_data(stream, demonstrations, training_rows, options.mirror, options.memory)),
       validation(resident(stream, demonstrations, validation_rows, options.memory)) {
   if (training.empty()) {
     throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
   }
   // Of each row once, also where windows overlap.
   std::optional<ResidentData> single;
-  if (training.has_windows()) single.emplace(stream, demonstrations, training_rows);
-  const ResidentData& rows = single ? *single : training;
-  if (options.normalize_observations) observation_moments = rows.input_moments(stream);
-  if (options.normalize_actions && !discrete) {
-    action_moments = rows.value_moments(stream);
-    training.standardize_values(stream, *action_moments);
+  if (training.has_windows()) {
+    single = training_data(stream, demonstrations, training_rows, options.mirror, {});
   }
+  const ResidentData& rows = single ? *single : training;
+  if (options.normalize_observations || options.observation_noise > 0.0) {
+    observation_moments = rows.input_moments(stream);
+  }
+  if (discrete) return;
+  if (options.normalize_actions || options.head.is_distribution()) action_moments = rows.value_moments(stream);
+  if (options.normalize_actions) training.standardize_values(stream, *action_moments);
 }
 
 BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demonstrations,
@@ -95,7 +124,7 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
                                    std::span<const std::int32_t> validation_rows,
                                    const BehaviourCloningOptions& options, PolicyDescription names)
     : options_(validated(options)),
-      loss_(loss_of(demonstrations, options.memory)),
+      loss_(loss_kind(demonstrations, options)),
       policy_(device, describe(demonstrations, options, std::move(names)), options.seed),
       own_data_(std::make_unique<Data>(policy_.stream(), demonstrations, training_rows, validation_rows, options)),
       stream_(&policy_.stream()),
@@ -109,7 +138,7 @@ BehaviourCloning::BehaviourCloning(Stream& stream, const Data& data, const Demon
                                    const BehaviourCloningOptions& options, PolicyDescription names,
                                    std::span<const std::int32_t> rows)
     : options_(validated(options)),
-      loss_(loss_of(demonstrations, options.memory)),
+      loss_(loss_kind(demonstrations, options)),
       policy_(stream.device(), describe(demonstrations, options, std::move(names)), options.seed),
       stream_(&stream),
       data_(&data),
@@ -117,13 +146,38 @@ BehaviourCloning::BehaviourCloning(Stream& stream, const Data& data, const Demon
   prepare(rows);
 }
 
+void BehaviourCloning::take_moments() {
+  const PolicyDescription& description = policy_.description();
+  if (const auto& of = data_->observation_moments; of && description.normalize_observations) {
+    policy_.set_observation_normalization(of->mean, of->deviation);
+  }
+  if (const auto& of = data_->action_moments; of && description.normalize_actions) {
+    policy_.set_action_normalization(of->mean, of->deviation);
+  }
+  if (description.head.is_distribution()) policy_.set_action_deviation(data_->action_moments->deviation);
+  if (options_.observation_noise == 0.0) return;
+  std::vector<float> noise = data_->observation_moments->deviation;
+  for (std::size_t c = 0; c < noise.size(); ++c) {
+    noise[c] =
+        data_->observation_moments->constant[c] ? 0.0f : static_cast<float>(options_.observation_noise) * noise[c];
+  }
+  // The same for every observation that the network sees at once.
+  const std::size_t columns = noise.size();
+  noise.resize(static_cast<std::size_t>(data_->training.inputs().columns));
+  for (std::size_t c = columns; c < noise.size(); ++c) noise[c] = noise[c - columns];
+  noise_ = Buffer<float>(*stream_, std::span<const float>(noise));
+}
+
+/// Between what the policy gives and the actions as they were recorded.
+LossOptions BehaviourCloning::loss_of_output() const {
+  LossOptions loss = loss_;
+  if (takes_labels(loss_) && data_->training.targets_per_row() > 1) loss.ignored_label = RowWindows::no_label;
+  if (loss_ == Loss::mixture_likelihood) loss.mixture = policy_.mixture();
+  return loss;
+}
+
 void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
-  if (data_->observation_moments) {
-    policy_.set_observation_normalization(data_->observation_moments->mean, data_->observation_moments->deviation);
-  }
-  if (data_->action_moments) {
-    policy_.set_action_normalization(data_->action_moments->mean, data_->action_moments->deviation);
-  }
+  take_moments();
   policy_.stream().synchronize();  // From here on another may be used.
   Stream& stream = *stream_;
   best_weights_ = Buffer<float>(stream.device(), policy_.network().parameters.trained().size);
@@ -133,7 +187,10 @@ void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
   optimizer_ = std::make_unique<Adam>(stream, policy_.network().parameters, adam);
   TrainingPlan::Options plan;
   plan.batch_size = options_.batch_size;
-  plan.loss = loss_;
+  plan.loss = loss_of_output();
+  // The head gives deviations in their own units: those of standardised actions, where these are trained on.
+  if (policy_.description().normalize_actions) plan.loss.mixture.log_scale = {};
+  plan.input_noise = noise_.view();
   plan.seed = options_.seed;
   plan.precision = options_.precision;
   if (!rows.empty()) {
@@ -144,7 +201,7 @@ void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
                                          data_->training, plan);
   if (!data_->validation.empty()) {
     validation_plan_ = std::make_unique<EvaluationPlan>(stream, policy_.network(), policy_.input(), policy_.output(),
-                                                        loss_, data_->validation);
+                                                        loss_of_output(), data_->validation);
   }
 }
 

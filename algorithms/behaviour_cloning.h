@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "algorithms/mirror.h"
 #include "algorithms/policy.h"
 #include "engine/adam.h"
 #include "engine/early_stopping.h"
@@ -25,7 +26,14 @@ struct BehaviourCloningOptions {
   bool normalize_observations = true;
   PolicyMemory memory;             ///< What the policy knows of its episode: history, chunks of actions, a GRU.
   bool normalize_actions = false;  ///< Continuous actions only: the loss weighs each action column by 1/variance.
-  std::uint64_t seed = 0;          ///< Of the weights and of the order of rows.
+  /// Of continuous actions: the action, trained with mean squared error, or its distribution, with the likelihood.
+  PolicyHead head;
+  /// Augmentation: standard deviation of normal noise on the observations, drawn anew at every step, in units of each
+  /// column's deviation (Bishop 1995). 0: none. Constant columns stay as they are.
+  double observation_noise = 0.0;
+  /// Augmentation: every training row is there a second time, mirrored. Validation rows are not.
+  Mirror mirror;
+  std::uint64_t seed = 0;  ///< Of the weights and of the order of rows.
   /// Of the products in training. Weights are kept in float32, and policies run in it, in validation too.
   kernels::Precision precision = kernels::Precision::float32;
   /// On the CPU: that share the large operations of a step. The bits do not depend on it.
@@ -54,8 +62,9 @@ struct BehaviourCloningResult {
 };
 
 /// Behaviour cloning: minimises the mean loss between the policy's action and the expert's over the demonstrations'
-/// rows: mean squared error for continuous actions, softmax cross-entropy for discrete ones. With a chunk, between the
-/// actions that the policy predicts and the expert's of this step and the next ones, as far as the episode goes.
+/// rows: for continuous actions mean squared error, or the negative logarithm of the likelihood where the policy gives
+/// a distribution (PolicyHead), softmax cross-entropy for discrete ones. With a chunk, between the actions that the
+/// policy predicts and the expert's of this step and the next ones, as far as the episode goes.
 ///
 /// A recurrent policy is trained on sequences of memory.sequence_length steps. They begin at every half of that length,
 /// so that most steps have been seen with half of it before them; the state before a sequence is zero, and what would
@@ -69,9 +78,9 @@ class BehaviourCloning {
          std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options);
 
     bool discrete = false;
-    ResidentData training;  ///< With normalize_actions its targets are standardised.
+    ResidentData training;  ///< With normalize_actions its targets are standardised; mirrored rows stand behind.
     ResidentData validation;
-    std::optional<ResidentData::Moments> observation_moments, action_moments;  ///< Of the training rows, where wanted.
+    std::optional<ResidentData::Moments> observation_moments, action_moments;  ///< Of the training rows, where needed.
   };
 
   /// Rows of the demonstrations to train on and to validate with (the latter may be none). The demonstrations are
@@ -81,7 +90,7 @@ class BehaviourCloning {
                    PolicyDescription names = {});
 
   /// One of several that train on `stream` and on the same data, which outlive it. rows: those of data.training that it
-  /// trains on, each as often as it stands there; empty: all.
+  /// trains on, each as often as it stands there (mirror images are rows of their own); empty: all.
   BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                    const BehaviourCloningOptions& options, PolicyDescription names,
                    std::span<const std::int32_t> rows = {});
@@ -111,16 +120,19 @@ class BehaviourCloning {
 
  private:
   void prepare(std::span<const std::int32_t> rows);
+  void take_moments();
+  LossOptions loss_of_output() const;
   void keep_best_weights();
   void restore_best_weights();
 
   BehaviourCloningOptions options_;
-  LossOptions loss_;
+  Loss loss_;
   Policy policy_;
   std::unique_ptr<Data> own_data_;
   Stream* stream_;
   const Data* data_;
   Buffer<std::int32_t> rows_;
+  Buffer<float> noise_;  // deviation of each observation column; empty without noise
   std::unique_ptr<Adam> optimizer_;
   std::unique_ptr<TrainingPlan> plan_;
   std::unique_ptr<EvaluationPlan> validation_plan_;  // null without validation rows

@@ -117,6 +117,8 @@ std::string progress_text(const EpochReport& report) {
   if (report.validation) {
     text += fmt::format("  validation {:.5g}", report.validation->loss);
     if (report.validation->accuracy > 0) text += fmt::format("  accuracy {:.4f}", report.validation->accuracy);
+    if (report.validation->squared_error)
+      text += fmt::format("  squared error {:.5g}", *report.validation->squared_error);
   }
   return text;
 }
@@ -126,6 +128,7 @@ void write_metrics(MetricsWriter& metrics, const EpochReport& report, bool discr
   if (report.validation) {
     values.push_back({"validation_loss", report.validation->loss});
     if (discrete) values.push_back({"validation_accuracy", report.validation->accuracy});
+    if (report.validation->squared_error) values.push_back({"validation_mse", *report.validation->squared_error});
   }
   metrics.write(report.steps, report.epoch, values);
 }
@@ -272,12 +275,6 @@ Index step_of(const SafetensorsFile& checkpoint) {
 
 }  // namespace
 
-void BehaviourCloningSettings::parse() {
-  cloning.activation = parse_activation(activation);
-  cloning.precision = parse_precision(precision);
-  cloning.memory.chunk_execution = parse_chunk_execution(chunk_execution);
-}
-
 OptionTable BehaviourCloningSettings::table() {
   OptionTable table;
   table.add("data", &data, "File of demonstrations: .npz, .csv or .jsonl");
@@ -318,6 +315,22 @@ OptionTable BehaviourCloningSettings::table() {
             "Begin the network with (observation - mean) / deviation");
   table.add("normalize-actions", &cloning.normalize_actions,
             "Train on (action - mean) / deviation; continuous actions only");
+  table.add(
+      "head", &head,
+      "What the network gives of continuous actions: mse, the action, trained with mean squared error; gaussian, its "
+      "normal distribution; mixture, a mixture of them. Of a distribution, trained with the likelihood, the policy "
+      "does the likeliest action: the mean of the component that weighs most");
+  table.add("mixture-components", &cloning.head.mixture_components, "Of --head mixture: 2 to 32");
+  table.add("state-dependent-deviation", &cloning.head.state_dependent_deviation,
+            "The network gives the deviations of --head gaussian or mixture too, else each is one trained number");
+  table.add(
+      "observation-noise", &cloning.observation_noise,
+      "Add normal noise to the observations at every training step, of this deviation in units of each column's own");
+  table.add(
+      "mirror-observations", &mirror_observations,
+      "Train on every row's mirror image too: for each column, the column whose value takes its place, with a minus "
+      "where the sign changes, such as 0,-1,3,2; column 0 with its sign changed is -0");
+  table.add("mirror-actions", &mirror_actions, "The same for the actions; of discrete ones the classes, without signs");
   table.add("seed", &cloning.seed, "Of the weights, the order of rows and, without split-seed, the split");
   table.add("split-seed", &split_seed, "Of which episodes are held out; -1: seed");
   table.add("population", &population,
@@ -328,10 +341,18 @@ OptionTable BehaviourCloningSettings::table() {
   return table;
 }
 
+void BehaviourCloningSettings::parse_words() {
+  cloning.activation = parse_activation(activation);
+  cloning.precision = parse_precision(precision);
+  cloning.head.kind = parse_policy_head(head);
+  cloning.memory.chunk_execution = parse_chunk_execution(chunk_execution);
+  cloning.mirror = Mirror::parse(mirror_observations, mirror_actions);
+}
+
 BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings, const std::filesystem::path& out,
                                               bool overwrite, ProgressObserver& progress,
                                               const std::atomic<bool>* stop) {
-  settings.parse();
+  settings.parse_words();
   settings.cloning.validate();
   if (!settings.population.empty()) {
     static_cast<void>(PopulationAxes::parse(settings.population));
@@ -371,7 +392,7 @@ BehaviourCloningOutcome resume_behaviour_cloning(const std::filesystem::path& pa
   BehaviourCloningSettings settings;
   OptionTable table = settings.table();
   table.apply(parse_toml_config(run.config(), run.config_path().string(), table.names()));
-  settings.parse();
+  settings.parse_words();
   if (!settings.tuning.empty()) {
     use_linear_tuning_named(settings.tuning == "off" ? "off" : run.tuning_path().string());
   }

@@ -20,7 +20,10 @@ struct BehaviourCloningSettings {
   double checkpoint_seconds = 10.0;
   std::string activation = "relu";
   std::string precision = "float32";
-  std::string chunk_execution = "ensemble";
+  std::string chunk_execution = "ensemble";  ///< ensemble or open-loop.
+  std::string head = "mse";                  ///< mse, gaussian or mixture; what cloning.head.kind becomes.
+  std::string mirror_observations;           ///< For Mirror::parse; empty: none.
+  std::string mirror_actions;
   std::string population;  ///< Words for PopulationAxes::parse; empty: one network.
   /// Measured kernels for linear layers on CUDA, as use_linear_tuning_named takes them: off, on or a file. Empty: what
   /// is in use stays in use.
@@ -28,10 +31,10 @@ struct BehaviourCloningSettings {
   Index split_seed = -1;  ///< Of which episodes are held out; negative: cloning.seed.
   BehaviourCloningOptions cloning;
 
-  /// Reads what stands in words here into `cloning`. Errors: input_error naming the option.
-  void parse();
   /// The table of all options; it points into this object.
   OptionTable table();
+  /// Fills what `cloning` has of activation, precision, head, mirror and memory. Errors: input_error naming the option.
+  void parse_words();
 };
 
 struct BehaviourCloningOutcome {

@@ -52,6 +52,13 @@ const Demonstrations& of_rows(const Demonstrations& demonstrations, std::span<co
   return demonstrations;
 }
 
+/// Of each chosen row, the mirror image too, which stands as far behind as there are rows.
+void append_mirror_images(std::vector<std::int32_t>& chosen, std::size_t rows) {
+  const std::size_t count = chosen.size();
+  chosen.reserve(2 * count);
+  for (std::size_t i = 0; i < count; ++i) chosen.push_back(chosen[i] + static_cast<std::int32_t>(rows));
+}
+
 }  // namespace
 
 PopulationAxes PopulationAxes::parse(const std::string& text) {
@@ -153,6 +160,7 @@ CloningPopulation::CloningPopulation(DeviceId device, const Demonstrations& demo
   for (const BehaviourCloningOptions& member : options_) {
     std::vector<std::int32_t> rows;
     if (axes.bootstrap) rows = bootstrap_rows(demonstrations, training_rows, member.seed);
+    if (axes.bootstrap && !options.mirror.empty()) append_mirror_images(rows, training_rows.size());
     members_.push_back(std::make_unique<BehaviourCloning>(stream_, data_, demonstrations, member, names, rows));
   }
 }

@@ -25,6 +25,9 @@ namespace mynah {
 /// the mutual information of action and member (Houlsby et al. 2011, equation 1), in nats: 0 where all say the same,
 /// however unsure, and at most ln M.
 ///
+/// Members that give a mixture of actions (PolicyHead) may each take another of several ways: the mean is then none of
+/// them, and the disagreement says so. Such a member acts better by itself.
+///
 /// Used by one thread at a time.
 class Ensemble {
  public:

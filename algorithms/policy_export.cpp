@@ -33,6 +33,24 @@ void fold_into_last(HostLinear& layer, const std::vector<float>& mean, const std
   }
 }
 
+/// Of a head that is a distribution: the last layer gives the logarithms of the deviations themselves, also of those
+/// that do not depend on the observation, which become outputs without weights.
+void fold_deviations(Policy& policy, HostLinear& layer, std::string& sequential) {
+  const auto outputs = static_cast<std::size_t>(policy.parameter_size());
+  const std::string old_size = ", " + std::to_string(layer.bias.size()) + ")";
+  if (layer.bias.size() < outputs) {
+    const auto own = policy.network().parameters.get(policy.stream(), "log_deviation.value");
+    layer.bias.insert(layer.bias.end(), own.begin(), own.end());
+    layer.weight.resize(outputs * layer.inputs, 0.0f);
+  }
+  sequential.replace(sequential.size() - old_size.size(), old_size.size(), ", " + std::to_string(outputs) + ")");
+  const std::vector<float> log_scale = policy.log_scale();
+  const std::size_t deviations = log_scale.size() * static_cast<std::size_t>(policy.description().head.components());
+  for (std::size_t i = 0; i < deviations; ++i) {
+    layer.bias[outputs - deviations + i] += log_scale[i % log_scale.size()];
+  }
+}
+
 }  // namespace
 
 std::filesystem::path find_policy(const std::filesystem::path& path) {
@@ -91,8 +109,12 @@ SafetensorsFile plain_network(Policy& policy) {
   if (description.normalize_actions) {
     fold_into_last(layers.back(), get("action_normalization.mean"), get("action_normalization.deviation"));
   }
+  if (description.head.is_distribution()) fold_deviations(policy, layers.back(), sequential);
   SafetensorsFile file;
   file.metadata["format"] = "pt";
+  if (description.head.is_distribution()) {
+    file.metadata["mynah.outputs"] = description.head.describe(policy.output_size());
+  }
   file.metadata["torch.nn.Sequential"] = sequential;
   if (description.memory.remembers()) file.metadata["memory"] = description.memory.describe();
   for (const HostLinear& layer : layers) {

@@ -63,6 +63,11 @@ void PolicyMemory::validate() const {
                  "--chunk, or --recurrent");
 }
 
+void PolicyMemory::check_distribution(const std::string& head) const {
+  require_option(chunk == 1 && recurrent == 0, "head", head,
+                 "chunks and recurrent policies give actions, not distributions: leave out --head, or take --history");
+}
+
 EpisodeMemory::EpisodeMemory(Policy& policy, Index rows) : policy_(&policy), rows_(rows) {
   const PolicyMemory& memory = policy.description().memory;
   const DeviceId device = policy.stream().device();
@@ -98,7 +103,7 @@ void EpisodeMemory::run_recurrent(ConstMatrix observations, ConstLabels elapsed,
   }
 }
 
-void EpisodeMemory::run_network(ConstMatrix observations, ConstLabels elapsed, Matrix results) {
+void EpisodeMemory::run_network(ConstMatrix observations, ConstLabels elapsed, Matrix results, Wanted wanted) {
   if (step_ != nullptr) return run_recurrent(observations, elapsed, results);
   ConstMatrix seen = observations;
   if (history_.size() > 0) {
@@ -110,16 +115,22 @@ void EpisodeMemory::run_network(ConstMatrix observations, ConstLabels elapsed, M
   const Index together = on_cpu ? rows_at_a_time : std::max(rows_, Index{1});
   for (Index first = 0; first < rows_; first += together) {
     const Index count = std::min(together, rows_ - first);
-    policy_->outputs(seen.middle_rows(first, count), results.middle_rows(first, count));
+    const ConstMatrix inputs = seen.middle_rows(first, count);
+    const Matrix place = results.middle_rows(first, count);
+    wanted == Wanted::outputs ? policy_->outputs(inputs, place) : policy_->parameters(inputs, place);
   }
+}
+
+void EpisodeMemory::parameters(ConstMatrix observations, ConstLabels elapsed, Matrix parameters) {
+  run_network(observations, elapsed, parameters, Wanted::parameters);
 }
 
 void EpisodeMemory::outputs(ConstMatrix observations, ConstLabels elapsed, Matrix results) {
   const PolicyMemory& memory = policy_->description().memory;
-  if (memory.chunk == 1) return run_network(observations, elapsed, results);
+  if (memory.chunk == 1) return run_network(observations, elapsed, results, Wanted::outputs);
   const Index columns = memory.chunk * policy_->output_size();
   const Matrix chunks{chunks_.data(), rows_, columns};
-  run_network(observations, elapsed, chunks);
+  run_network(observations, elapsed, chunks, Wanted::outputs);
   kernels::combine_chunks(policy_->stream(), chunks, elapsed,
                           {memory.chunk_execution, static_cast<float>(std::exp(-memory.chunk_decay))},
                           {earlier_.data(), rows_, memory.chunk * columns}, results);

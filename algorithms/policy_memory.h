@@ -36,6 +36,8 @@ struct PolicyMemory {
   std::string describe() const;
   /// Errors: input_error naming the option as it stands on the command line.
   void validate() const;
+  /// Refuses to go with a distribution of actions, of that name: chunks and recurrent policies give actions alone.
+  void check_distribution(const std::string& head) const;
 };
 
 /// "ensemble" or "open-loop". Errors: input_error naming both.
@@ -54,9 +56,12 @@ class EpisodeMemory {
   /// the steps that each episode has taken: 0 where one begins. observations [rows, observation_size], elapsed [rows],
   /// results [rows, output_size], all in the policy's device memory. After the first call it allocates nothing.
   void outputs(ConstMatrix observations, ConstLabels elapsed, Matrix results);
+  /// In place of outputs(), Policy::parameters: of a head that is a distribution. parameters [rows, parameter_size].
+  void parameters(ConstMatrix observations, ConstLabels elapsed, Matrix parameters);
 
  private:
-  void run_network(ConstMatrix observations, ConstLabels elapsed, Matrix results);
+  enum class Wanted { outputs, parameters };
+  void run_network(ConstMatrix observations, ConstLabels elapsed, Matrix results, Wanted wanted);
   void run_recurrent(ConstMatrix observations, ConstLabels elapsed, Matrix results);
 
   Policy* policy_;

@@ -9,8 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int policy_format = 1;
-constexpr int policy_format_with_memory = 2;  // what readers of the first would take for another network
+/// 1: policies without a head, as all were at first; 2: with one; 3: with a memory, and perhaps a head.
+constexpr int plain_format = 1, head_format = 2, memory_format = 3;
 constexpr Index largest_layer = Index{1} << 24;
 
 [[noreturn]] void refuse(const SafetensorsFile& file, const std::string& problem) {
@@ -46,30 +46,75 @@ void check(const SafetensorsFile& file, const PolicyDescription& description) {
   }
   try {
     description.memory.validate();
+    if (description.head.is_distribution())
+      description.memory.check_distribution(policy_head_name(description.head.kind));
   } catch (const Error& error) {
     refuse(file, "metadata 'mynah.policy': memory is not possible (" + error.place() + ")");
+  }
+  const PolicyHead& head = description.head;
+  if (head.kind == PolicyHead::Kind::mixture &&
+      (head.mixture_components < 2 || head.mixture_components > kernels::most_mixture_components)) {
+    refuse(file, "metadata 'mynah.policy': the head has " + std::to_string(head.mixture_components) + " components");
+  }
+  if (description.discrete && head.is_distribution()) {
+    refuse(file, "metadata 'mynah.policy': discrete actions have no head of kind " + policy_head_name(head.kind));
   }
   if (description.discrete && description.normalize_actions) {
     refuse(file, "metadata 'mynah.policy': discrete actions cannot be normalised");
   }
 }
 
-PolicyMemory read_memory(const json& text) {
+}  // namespace
+
+namespace {
+
+json to_json(const PolicyHead& head) {
+  json text{{"kind", policy_head_name(head.kind)}, {"state_dependent_deviation", head.state_dependent_deviation}};
+  if (head.kind == PolicyHead::Kind::mixture) text["components"] = head.mixture_components;
+  return text;
+}
+
+PolicyHead head_of(const json& text) {
+  PolicyHead head;
+  const int format = text.at("format").get<int>();
+  if (format == plain_format || (format == memory_format && !text.contains("head"))) return head;
+  const json& given = text.at("head");
+  head.kind = parse_policy_head(given.at("kind").get<std::string>());
+  head.state_dependent_deviation = given.at("state_dependent_deviation").get<bool>();
+  if (head.kind == PolicyHead::Kind::mixture) head.mixture_components = given.at("components").get<Index>();
+  return head;
+}
+
+json to_json(const PolicyMemory& memory) {
+  return {{"history", memory.history},
+          {"chunk", memory.chunk},
+          {"chunk_execution", chunk_execution_name(memory.chunk_execution)},
+          {"chunk_decay", memory.chunk_decay},
+          {"recurrent", memory.recurrent},
+          {"sequence_length", memory.sequence_length}};
+}
+
+PolicyMemory memory_of(const json& text) {
   PolicyMemory memory;
-  memory.history = text.at("history").get<Index>();
-  memory.chunk = text.at("chunk").get<Index>();
-  memory.chunk_execution = parse_chunk_execution(text.at("chunk_execution").get<std::string>());
-  memory.chunk_decay = text.at("chunk_decay").get<double>();
-  memory.recurrent = text.at("recurrent").get<Index>();
-  memory.sequence_length = text.at("sequence_length").get<Index>();
+  if (text.at("format").get<int>() != memory_format) return memory;
+  const json& given = text.at("memory");
+  memory.history = given.at("history").get<Index>();
+  memory.chunk = given.at("chunk").get<Index>();
+  memory.chunk_execution = parse_chunk_execution(given.at("chunk_execution").get<std::string>());
+  memory.chunk_decay = given.at("chunk_decay").get<double>();
+  memory.recurrent = given.at("recurrent").get<Index>();
+  memory.sequence_length = given.at("sequence_length").get<Index>();
   return memory;
 }
 
 }  // namespace
 
 void write_policy_metadata(const PolicyDescription& description, SafetensorsFile& file) {
-  const PolicyMemory& memory = description.memory;
-  json text{{"format", memory.remembers() ? policy_format_with_memory : policy_format},
+  const bool has_head = description.head.is_distribution();
+  const bool remembers = description.memory.remembers();
+  json text{{"format", remembers  ? memory_format
+                       : has_head ? head_format
+                                  : plain_format},
             {"observation_size", description.mlp.inputs},
             {"hidden", description.mlp.hidden},
             {"activation", activation_name(description.mlp.activation)},
@@ -82,14 +127,8 @@ void write_policy_metadata(const PolicyDescription& description, SafetensorsFile
             {"action_names", description.action_names},
             {"action_low", description.action_low},
             {"action_high", description.action_high}};
-  if (memory.remembers()) {
-    text["memory"] = {{"history", memory.history},
-                      {"chunk", memory.chunk},
-                      {"chunk_execution", chunk_execution_name(memory.chunk_execution)},
-                      {"chunk_decay", memory.chunk_decay},
-                      {"recurrent", memory.recurrent},
-                      {"sequence_length", memory.sequence_length}};
-  }
+  if (has_head) text["head"] = to_json(description.head);
+  if (remembers) text["memory"] = to_json(description.memory);
   file.metadata["mynah.policy"] = text.dump();
   file.metadata["format"] =
       "pt";  // what torch's loaders expect: tensors as torch.nn.Sequential names and lays them out
@@ -101,11 +140,11 @@ PolicyDescription read_policy_metadata(const SafetensorsFile& file) {
   PolicyDescription description;
   try {
     const json text = json::parse(entry->second);
-    if (const int format = text.at("format").get<int>();
-        format != policy_format && format != policy_format_with_memory) {
-      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads formats " +
-                       std::to_string(policy_format) + " and " + std::to_string(policy_format_with_memory));
+    if (const int format = text.at("format").get<int>(); format < plain_format || format > memory_format) {
+      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads formats 1 to 3");
     }
+    description.head = head_of(text);
+    description.memory = memory_of(text);
     const auto actions = text.at("actions").get<std::string>();
     if (actions != "discrete" && actions != "continuous")
       refuse(file, "metadata 'mynah.policy': actions is " + actions);
@@ -121,7 +160,6 @@ PolicyDescription read_policy_metadata(const SafetensorsFile& file) {
     description.action_names = text.at("action_names").get<std::vector<std::string>>();
     description.action_low = text.at("action_low").get<std::vector<float>>();
     description.action_high = text.at("action_high").get<std::vector<float>>();
-    if (text.at("format").get<int>() == policy_format_with_memory) description.memory = read_memory(text.at("memory"));
   } catch (const json::exception& failure) {
     refuse(file, std::string("metadata 'mynah.policy' is damaged: ") + failure.what());
   }

@@ -20,14 +20,14 @@ PolicySession::PolicySession(Policy& policy)
 
 void PolicySession::check(std::span<const float> observation, std::size_t results, bool discrete,
                           const char* call) const {
-  const std::string place = std::string("PolicySession::") + call;
+  const auto place = [&] { return std::string("PolicySession::") + call; };  // made where something is wrong only
   if (policy_->description().discrete != discrete) {
-    throw input_error(place, discrete ? "this policy has continuous actions" : "this policy has discrete actions",
+    throw input_error(place(), discrete ? "this policy has continuous actions" : "this policy has discrete actions",
                       discrete ? "call act()" : "call choose()");
   }
   if (static_cast<Index>(observation.size()) != policy_->observation_size() ||
       static_cast<Index>(results) != policy_->output_size()) {
-    throw input_error(place,
+    throw input_error(place(),
                       "got an observation of " + std::to_string(observation.size()) + " values and room for " +
                           std::to_string(results) + " outputs",
                       "this policy takes " + std::to_string(policy_->observation_size()) + " and gives " +

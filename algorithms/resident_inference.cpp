@@ -45,7 +45,7 @@ ResidentInference::ResidentInference(Policy& policy, const Options& options)
   scores_.resize(static_cast<std::size_t>(policy.output_size()));
   if (on_cpu_) return;
   std::string reason;
-  mlp_ = MlpNetwork::find(policy.network(), policy.input(), policy.output(), &reason);
+  mlp_ = MlpNetwork::find(policy.network(), policy.input(), policy.decisive(), &reason);
   if (!mlp_) throw input_error(place, reason, "use Policy::act, which runs every network");
   if (kernels::mlp_service_layers(stream_, mlp_->shape, options.rows) < 0) {
     throw input_error(place,
@@ -54,7 +54,8 @@ ResidentInference::ResidentInference(Policy& policy, const Options& options)
   }
   MlpMailbox mailbox;
   mailbox.inputs = policy.observation_size();
-  mailbox.outputs = policy.output_size();
+  mailbox.outputs = policy.decisive_size();
+  answers_.resize(static_cast<std::size_t>(options.rows * mailbox.outputs));
   mailbox.most_rows = options.rows;
   memory_ = kernels::MappedMemory(stream_.device(), static_cast<std::size_t>(mailbox.size()) * sizeof(std::uint64_t));
   mailbox_ = on_device_ = mailbox;
@@ -171,7 +172,11 @@ void ResidentInference::outputs(std::span<const float> observations, std::span<f
   const std::uint32_t before = number_;
   number_ = MlpMailbox::next(number_);
   write_request(observations.data(), rows, static_cast<std::uint32_t>(rows));
-  read_answers(rows, before, results.data());
+  read_answers(rows, before, answers_.data());
+  const auto from = static_cast<std::size_t>(mailbox_.outputs), to = results.size() / static_cast<std::size_t>(rows);
+  for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
+    policy_->decide(std::span(answers_).subspan(row * from, from), results.subspan(row * to, to));
+  }
 }
 
 void ResidentInference::act(std::span<const float> observation, std::span<float> action) {

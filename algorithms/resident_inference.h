@@ -74,6 +74,7 @@ class ResidentInference {
   kernels::MlpMailbox mailbox_;    // as the host sees it
   kernels::MlpMailbox on_device_;  // as the device sees it
   std::vector<float> scores_;
+  std::vector<float> answers_;  // Options::rows of what the network gives
   std::uint32_t number_ = 0;    // of the last request
   std::uint64_t launches_ = 0;  // the last one's number
   std::uint64_t version_ = 0;   // of the weights that the kernel has

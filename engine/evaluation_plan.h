@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "engine/execution.h"
 #include "engine/window_targets.h"
@@ -13,6 +14,8 @@ class EvaluationPlan {
   struct Result {
     double loss = 0.0;      ///< Mean over the rows; of windows, over the targets that count.
     double accuracy = 0.0;  ///< Share of rows whose highest score stands at the label; 0 where targets are values.
+    /// Where the network gives a distribution: mean squared error, over rows and columns, of its likeliest action.
+    std::optional<double> squared_error = {};
   };
 
   /// Everything passed by reference must outlive the plan and keep its place; data has at least one row. Errors:
@@ -32,14 +35,17 @@ class EvaluationPlan {
   Block make_block(const Network& network, Value output, Index rows) const;
   Index rows() const;
   void queue(Stream& stream, const Block& block, Index first) const;
+  /// Of the likeliest actions of a distribution.
+  void queue_squared_error(Stream& stream, ConstMatrix prediction, ConstMatrix values) const;
   void queue_windows(Stream& stream, const Block& block, Index first) const;
 
   Value input_;
   Value output_;
   LossOptions loss_;
   const ResidentData* data_;
-  Buffer<double> sums_;   ///< loss, correct
-  double targets_ = 0.0;  ///< That count.
+  Buffer<double> sums_;    ///< loss, correct, squared error
+  Buffer<float> actions_;  ///< Of a block, where the network gives a distribution.
+  double targets_ = 0.0;   ///< That count.
   Block block_;
   Block rest_;
 };

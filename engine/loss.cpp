@@ -42,10 +42,15 @@ MatrixView<T> half(MatrixView<T> prediction, Index number) {
   return prediction.middle_columns(number * columns, columns);
 }
 
+/// Of values that a distribution is fitted to.
+bool is_likelihood(Loss loss) {
+  return loss == Loss::gaussian_likelihood || loss == Loss::mixture_likelihood;
+}
+
 /// Targets that are missing would be taken for a constant one.
 void require_values(const LossOptions& loss, ConstMatrix prediction, const Targets& targets) {
   if (prediction.empty() || targets.values.data != nullptr) return;
-  if (targets.constant && loss.kind != Loss::gaussian_likelihood) return;
+  if (targets.constant && !is_likelihood(loss.kind)) return;
   throw Error(Error::Cause::internal, loss_name(loss.kind), "there are no target values");
 }
 
@@ -87,13 +92,15 @@ void check_target(Loss loss, float target, const std::string& place) {
 }
 
 void check_values(const LossOptions& loss, ConstMatrix values, Index columns, const std::string& place) {
-  const Index needed = prediction_columns(loss.kind, values.columns);
+  const Index needed = prediction_columns(loss, values.columns);
   if (needed != columns) {
     throw input_error(place,
                       fmt::format("{} compares {} target columns with {} columns of predictions", loss_name(loss.kind),
                                   values.columns, columns),
                       fmt::format("give the network {} outputs{}", needed,
-                                  needed != values.columns ? ": a mean and a log-variance for each" : ""));
+                                  loss.kind == Loss::gaussian_likelihood  ? ": a mean and a log-variance for each"
+                                  : loss.kind == Loss::mixture_likelihood ? ": the parameters of a mixture"
+                                                                          : ""));
   }
   for (Index m = 0; m < values.rows; ++m) {
     for (Index c = 0; c < values.columns; ++c) {
@@ -120,16 +127,31 @@ void check_weights(const LossOptions& loss, ConstVector weights, Index rows, con
   }
 }
 
+void check_mixture(const kernels::MixtureOptions<float>& mixture) {
+  const std::string name = loss_name(Loss::mixture_likelihood);
+  if (mixture.components < 1 || mixture.components > kernels::most_mixture_components) {
+    throw input_error(name, fmt::format("has {} components", mixture.components),
+                      fmt::format("give 1 to {}", kernels::most_mixture_components));
+  }
+  if (!(mixture.smallest_log_deviation < mixture.largest_log_deviation)) {
+    throw input_error(name,
+                      fmt::format("the smallest log-deviation, {:g}, is not below the largest, {:g}",
+                                  mixture.smallest_log_deviation, mixture.largest_log_deviation),
+                      "-9.2 and 10 are the defaults");
+  }
+}
+
 }  // namespace
 
 std::optional<kernels::ElementwiseLoss> elementwise_loss_of(const LossOptions& loss) {
-  if (loss.kind == Loss::softmax_cross_entropy || loss.kind == Loss::gaussian_likelihood) return std::nullopt;
+  if (loss.kind == Loss::softmax_cross_entropy || is_likelihood(loss.kind)) return std::nullopt;
   return elementwise(loss);
 }
 
 std::string loss_name(Loss loss) {
   if (loss == Loss::softmax_cross_entropy) return "softmax_cross_entropy";
   if (loss == Loss::gaussian_likelihood) return "gaussian_likelihood";
+  if (loss == Loss::mixture_likelihood) return "mixture_likelihood";
   return elementwise(loss).name();
 }
 
@@ -144,6 +166,11 @@ void evaluate_loss(Stream& stream, const LossOptions& loss, ConstMatrix predicti
   if (loss.kind == Loss::gaussian_likelihood) {
     kernels::gaussian_likelihood_loss(stream, half(prediction, 0), half(prediction, 1), targets.values, loss_sum,
                                       half(gradient, 0), half(gradient, 1), loss.gaussian_likelihood, targets.weights);
+    return;
+  }
+  if (loss.kind == Loss::mixture_likelihood) {
+    kernels::mixture_likelihood_loss(stream, prediction, targets.values, loss_sum, gradient, loss.mixture,
+                                     targets.weights);
     return;
   }
   kernels::elementwise_loss(stream, elementwise(loss), prediction, elementwise_target(targets), loss_sum, gradient,
@@ -163,6 +190,11 @@ void evaluate_loss_tangent(Stream& stream, const LossOptions& loss, ConstMatrix 
                                               half(prediction_tangent, 0), half(prediction_tangent, 1),
                                               half(gradient_tangent, 0), half(gradient_tangent, 1),
                                               loss.gaussian_likelihood, targets.weights);
+    return;
+  }
+  if (loss.kind == Loss::mixture_likelihood) {
+    kernels::mixture_likelihood_loss_tangent(stream, prediction, targets.values, prediction_tangent, gradient_tangent,
+                                             loss.mixture, targets.weights);
     return;
   }
   kernels::elementwise_loss_tangent(stream, elementwise(loss), prediction, elementwise_target(targets),
@@ -190,6 +222,7 @@ void check_loss(const LossOptions& loss) {
                                   limits.smallest_log_variance, limits.largest_log_variance),
                       "-13.8 and 20 are the defaults");
   }
+  if (loss.kind == Loss::mixture_likelihood) check_mixture(loss.mixture);
 }
 
 void check_targets(const LossOptions& loss, const Targets& targets, Index prediction_columns,
@@ -200,7 +233,7 @@ void check_targets(const LossOptions& loss, const Targets& targets, Index predic
     check_weights(loss, targets.weights, targets.labels.size, place);
     return;
   }
-  if (targets.constant && loss.kind != Loss::gaussian_likelihood) {
+  if (targets.constant && !is_likelihood(loss.kind)) {
     check_target(loss.kind, *targets.constant, place);
     return;
   }

@@ -6,12 +6,14 @@
 #include "kernels/classification.h"
 #include "kernels/gaussian_likelihood.h"
 #include "kernels/loss.h"
+#include "kernels/mixture_likelihood.h"
 
 namespace mynah {
 
-/// What a network is trained to make small. kernels/loss.h, kernels/classification.h and kernels/gaussian_likelihood.h
-/// have the definitions. A prediction has a column for each target column, with two exceptions: softmax_cross_entropy
-/// has one for each class, and gaussian_likelihood two, the means of all target columns and then their log-variances.
+/// What a network is trained to make small. kernels/loss.h, kernels/classification.h, kernels/gaussian_likelihood.h and
+/// kernels/mixture_likelihood.h have the definitions. A prediction has a column for each target column, with three
+/// exceptions: softmax_cross_entropy has one for each class, gaussian_likelihood two, the means of all target columns
+/// and then their log-variances, and mixture_likelihood the parameters of a mixture.
 enum class Loss {
   mse,
   l1,
@@ -20,7 +22,8 @@ enum class Loss {
   hinge,
   wasserstein,
   softmax_cross_entropy,
-  gaussian_likelihood
+  gaussian_likelihood,
+  mixture_likelihood
 };
 
 /// A loss and its options. Each option belongs to one kind and means nothing to the others.
@@ -33,6 +36,7 @@ struct LossOptions {
   std::optional<std::int32_t> ignored_label;  ///< Rows with this label do not count; torch's habit is -100.
   ConstVector class_weights;  ///< [classes] in device memory, which must outlive its use; empty: 1 each.
   kernels::GaussianLikelihoodOptions gaussian_likelihood;
+  kernels::MixtureOptions<float> mixture;  ///< log_scale has to outlive its use.
 
   LossOptions() = default;
   LossOptions(Loss kind_) : kind(kind_) {}
@@ -50,8 +54,9 @@ inline bool takes_labels(Loss loss) {
 }
 
 /// Columns of a prediction for targets of so many columns; not for losses that take labels.
-inline Index prediction_columns(Loss loss, Index target_columns) {
-  return loss == Loss::gaussian_likelihood ? 2 * target_columns : target_columns;
+inline Index prediction_columns(const LossOptions& loss, Index target_columns) {
+  if (loss.kind == Loss::mixture_likelihood) return kernels::mixture_columns(loss.mixture.components, target_columns);
+  return loss.kind == Loss::gaussian_likelihood ? 2 * target_columns : target_columns;
 }
 
 /// What predictions are compared with.

@@ -57,10 +57,12 @@ ResidentData::Moments ResidentData::moments(Stream& stream, ConstMatrix matrix) 
   Buffer<float> variance(stream.device(), matrix.columns);
   kernels::column_moments(stream, matrix, mean.view(), variance.view());
   Moments result{mean.download(stream), variance.download(stream)};
+  result.constant.resize(result.deviation.size());
   for (std::size_t c = 0; c < result.deviation.size(); ++c) {
     // What is left of a constant column is rounding of its mean: far below any real spread.
     const float deviation = std::sqrt(result.deviation[c]);
-    result.deviation[c] = deviation > 1e-6f * std::max(1.0f, std::fabs(result.mean[c])) ? deviation : 1.0f;
+    result.constant[c] = !(deviation > 1e-6f * std::max(1.0f, std::fabs(result.mean[c])));
+    result.deviation[c] = result.constant[c] ? 1.0f : deviation;
   }
   return result;
 }

@@ -67,6 +67,7 @@ class ResidentData {
   struct Moments {
     std::vector<float> mean;
     std::vector<float> deviation;
+    std::vector<bool> constant = {};  ///< Whether the column is.
   };
   Moments input_moments(Stream& stream) const { return moments(stream, inputs_view_); }
   Moments value_moments(Stream& stream) const { return moments(stream, values_view_); }

@@ -9,6 +9,7 @@
 #include "kernels/gather.h"
 #include "kernels/linear_loss.h"
 #include "kernels/linear_tuning.h"
+#include "kernels/noise.h"
 #include "kernels/random.h"
 
 namespace mynah {
@@ -89,8 +90,11 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
       batch_size_(std::min(options.batch_size,
                            chosen_rows(data, options).empty() ? data.rows() : chosen_rows(data, options).size)),
       permutation_key_(random_key(options.seed, RandomStream::permutation)),
+      // The numbers of the input's node, which has no layer that would draw them.
+      noise_key_(random_key(options.seed, RandomStream::layer, static_cast<std::uint32_t>(input.index))),
       native_stream_(stream.native()),
       chosen_(chosen_rows(data, options)),
+      input_noise_(options.input_noise),
       order_(stream.device(), chosen_.empty() ? data.rows() : chosen_.size),
       positions_(stream.device(), chosen_.size),
       epoch_(stream.device(), 1),
@@ -106,6 +110,9 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   }
   if (takes_labels(loss_.kind) && !data.has_labels()) {
     throw input_error("training data", "has no class labels, which softmax cross-entropy needs");
+  }
+  if (!input_noise_.empty() && input_noise_.size != network.graph.columns(input)) {
+    throw Error(Error::Cause::internal, "training plan", "the input noise is not one deviation a column");
   }
   data.check_targets(stream, loss_, network.graph.columns(output) / data.targets_per_row());
   if (data.targets_per_row() > 1 && !takes_labels(loss_.kind)) {
@@ -159,6 +166,8 @@ void TrainingPlan::choose_path(Stream& stream, Value output, const Options& opti
   if (options.path == Path::direct || options.path == Path::recorded) return;
   if (data_->has_windows()) {
     not_resident_ = "rows of the data are windows";
+  } else if (!input_noise_.empty()) {
+    not_resident_ = "the inputs are disturbed by noise";
   } else if (options.precision == kernels::Precision::float32) {
     resident_ = ResidentMlp::find(stream, *network_, input_, output, *optimizer_, *data_, loss_, batch_size_,
                                   order_.view(), loss_sum_.view(), &not_resident_);
@@ -192,6 +201,11 @@ void TrainingPlan::begin_epoch(Stream& stream, Index epoch) {
   row_ = 0;
 }
 
+void TrainingPlan::disturb_inputs(Stream& stream, const Batch& batch) const {
+  if (input_noise_.empty()) return;
+  kernels::add_noise(stream, noise_key_, execution_.step, input_noise_, batch.execution.value(input_));
+}
+
 void TrainingPlan::queue_step(Stream& stream, const Batch& batch) const {
   batch.fused ? queue_fused_step(stream, batch) : queue_plain_step(stream, batch);
 }
@@ -200,6 +214,7 @@ void TrainingPlan::queue_fused_step(Stream& stream, const Batch& batch) const {
   const Execution& execution = batch.execution;
   const Index rows = execution.rows();
   const Targets targets = queue_gather(stream, batch, true);
+  disturb_inputs(stream, batch);
   if (!batch.not_overwriting.empty()) kernels::fill(stream, network_->parameters.gradient(), 0.0f);
   if (batch.last_layer) {
     queue_last_layer_with_loss(stream, batch, targets);
@@ -275,6 +290,7 @@ void TrainingPlan::queue_loss(Stream& stream, const Batch& batch, const Targets&
 void TrainingPlan::queue_plain_step(Stream& stream, const Batch& batch) const {
   const Execution& execution = batch.execution;
   const Targets targets = queue_gather(stream, batch, false);
+  disturb_inputs(stream, batch);
   kernels::fill(stream, network_->parameters.gradient(), 0.0f);
   execution.forward(stream);
   queue_loss(stream, batch, targets);
@@ -428,6 +444,7 @@ std::string TrainingPlan::describe() const {
   if (resident_) {
     return text + "an epoch in one launch, the network " + resident_->describe() + "; " + describe_cost();
   }
+  if (!input_noise_.empty()) text += "inputs disturbed by noise; ";
   text += "linear layers fused with bias and activation; " + std::to_string(full_->execution.fused_activation_count()) +
           " activation derivatives fused into the layer behind; ";
   if (full_->fused) text += describe_fusion();

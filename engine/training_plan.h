@@ -60,6 +60,9 @@ class TrainingPlan {
     /// Rows of the data that an epoch takes, in device memory, each as often as it stands here (a bootstrap sample, a
     /// part); empty: all. Has to outlive the plan.
     ConstLabels rows = {};
+    /// Standard deviation of the normal noise that is added to each column of the inputs, drawn anew at every step
+    /// (kernels/noise.h); in device memory, and has to outlive the plan. Empty: none.
+    ConstVector input_noise = {};
   };
 
   /// Of data with windows (RowWindows), an epoch takes every window once, and `output` has the prediction of each
@@ -159,6 +162,7 @@ class TrainingPlan {
 
   void choose_path(Stream& stream, Value output, const Options& options);
   Batch& batch_of(const Portion& portion) const { return portion.full ? *full_ : *rest_; }
+  void disturb_inputs(Stream& stream, const Batch& batch) const;
   void queue_step(Stream& stream, const Batch& batch) const;
   void queue_plain_step(Stream& stream, const Batch& batch) const;
   void queue_fused_step(Stream& stream, const Batch& batch) const;
@@ -180,6 +184,7 @@ class TrainingPlan {
   Index batch_size_;
   Execution::Options execution_;  ///< Of a full batch.
   RandomKey permutation_key_;
+  RandomKey noise_key_;
   void* native_stream_;  ///< That it was made on: Stream::native().
   bool record_ = false;
   bool fuse_ = false;
@@ -189,6 +194,7 @@ class TrainingPlan {
   Index row_ = 0;                 ///< Host's copy of position_.
   double targets_per_row_ = 1.0;  ///< That count, on average.
   ConstLabels chosen_;            ///< Options::rows.
+  ConstVector input_noise_;       ///< Options::input_noise.
   Buffer<std::int32_t> order_;
   Buffer<std::int32_t> positions_;  ///< In chosen_: the permutation.
   Buffer<Index> epoch_;

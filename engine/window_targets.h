@@ -17,6 +17,8 @@ class WindowTargets {
 
   /// Those of data.window_rows() or the like, from rows[first[0]] on (null: from rows[0]).
   void gather(Stream& stream, const ResidentData& data, ConstLabels rows, const Index* first) const;
+  /// What was gathered: a row for every target, of values.
+  ConstMatrix values() const { return values_.size() > 0 ? by_target(values_) : Matrix{}; }
   /// evaluate_loss of engine/loss.h for prediction, gradient (or empty) [rows, prediction_columns].
   void evaluate(Stream& stream, const LossOptions& loss, ConstMatrix prediction, VectorView<double> loss_sum,
                 Matrix gradient) const;

@@ -24,7 +24,8 @@ constexpr std::array every_loss{Loss::mse,
                                 Loss::hinge,
                                 Loss::wasserstein,
                                 Loss::softmax_cross_entropy,
-                                Loss::gaussian_likelihood};
+                                Loss::gaussian_likelihood,
+                                Loss::mixture_likelihood};
 
 /// The message of the Error that `call` throws.
 std::string message_of(const std::function<void()>& call) {
@@ -178,7 +179,8 @@ TEST_P(EveryLoss, TangentIsTheDerivativeOfTheGradient) {
     SCOPED_TRACE(loss_name(loss));
     Stream stream(device_);
     const Index rows = 3, columns = 4;
-    const Index target_columns = loss == Loss::gaussian_likelihood ? columns / 2 : columns;
+    const bool distribution = loss == Loss::gaussian_likelihood || loss == Loss::mixture_likelihood;
+    const Index target_columns = distribution ? columns / 2 : columns;
     std::mt19937 generator(4);
     std::normal_distribution<float> normal;
     std::vector<float> prediction, direction, values;

@@ -3,7 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include <algorithm>
+#include <cstdio>
 
 #include "algorithms/behaviour_cloning.h"
 #include "algorithms/evaluation.h"
@@ -33,8 +34,10 @@ std::vector<double> returns_of_clones(const Task& task, const Demonstrations& de
     episodes.seed = 1000;
     means.push_back(evaluate(cloning.policy().stream(), task, actor, episodes).return_mean);
     testing::Test::RecordProperty(name + "_seed_" + std::to_string(seed), std::to_string(means.back()));
-    if (std::getenv("MYNAH_PRINT_RETURNS") != nullptr) printf("%s seed %d: %.2f\n", name.c_str(), seed, means.back());
   }
+  std::string text;
+  for (const double mean : means) text += " " + std::to_string(mean);
+  std::printf("%s, %s, mean return on seeds 1 to 5:%s\n", task.description().name.c_str(), name.c_str(), text.c_str());
   return means;
 }
 

@@ -124,7 +124,7 @@ TEST(Policy, RefusesDamagedFiles) {
   file = policy.to_file();
   const std::string good = file.metadata["mynah.policy"];
   for (const auto& [from, to] :
-       std::vector<std::pair<std::string, std::string>>{{"\"format\":1", "\"format\":2"},
+       std::vector<std::pair<std::string, std::string>>{{"\"format\":1", "\"format\":3"},
                                                         {"\"observation_size\":3", "\"observation_size\":0"},
                                                         {"\"observation_size\":3", "\"observation_size\":99999999999"},
                                                         {"\"output_size\":2", "\"output_size\":3"},

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "algorithms/behaviour_cloning.h"
+#include "algorithms/policy_session.h"
 #include "kernels/gather.h"
 #include "tests/every_device.h"
 
@@ -261,6 +262,40 @@ TEST_P(Windows, TrainingLearnsAndThenAllocatesNothing) {
     EXPECT_LT(result.training_loss, 0.3 * first) << memory.describe();
   }
 }
+/// With what else cloning has: a distribution of actions, noise on every observation of a history, mirror images.
+TEST_P(Windows, GoWithHeadsNoiseAndMirrors) {
+  const Demonstrations data = numbered(false);
+  BehaviourCloningOptions options = options_of(memories()[0]);
+  options.head.kind = PolicyHead::Kind::mixture;
+  options.observation_noise = 0.01;
+  options.mirror = Mirror::parse("-0,-1", "-0");
+  options.epochs = 30;
+  BehaviourCloning cloning(device_, data, all_rows(data), all_rows(data), options);
+  double first = 0.0;
+  const auto result = cloning.fit([&](const EpochReport& report) {
+    if (report.epoch == 1) first = report.training_loss;
+    return true;
+  });
+  EXPECT_LT(result.training_loss, first);
+  EXPECT_TRUE(result.validation->squared_error.has_value());
+  EXPECT_EQ(cloning.plan().rows(), 2 * data.rows());
+  Policy loaded = Policy::from_file(cloning.policy().to_file(), device_);
+  PolicySession session(loaded), same(cloning.policy());
+  double squared_error = 0.0;
+  for (Index row = 0; row < data.rows(); ++row) {
+    if (row == 3 || row == 4) session.begin_episode(), same.begin_episode();
+    const auto seen = std::span(data.observations).subspan(static_cast<std::size_t>(2 * row), 2);
+    std::vector<float> action(1), other(1);
+    session.act(seen, action);
+    same.act(seen, other);
+    EXPECT_EQ(action, other);
+    squared_error += std::pow(action[0] - data.actions[static_cast<std::size_t>(row)], 2);
+  }
+  EXPECT_NEAR(squared_error / 11, *result.validation->squared_error, 1e-4);
+  options.memory.chunk = 2;
+  EXPECT_THROW(options.validate(), Error);
+}
+
 MYNAH_ON_EVERY_DEVICE(Windows);
 
 }  // namespace

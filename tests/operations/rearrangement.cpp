@@ -1,4 +1,5 @@
 #include "engine/layers/concatenation.h"
+#include "engine/layers/parameter_columns.h"
 #include "engine/layers/reshape.h"
 #include "engine/layers/slice.h"
 #include "kernels/elementwise.h"
@@ -54,9 +55,16 @@ const Family rearrangement("rearrangement", [](Family& family) {
     both("slice layer", of + "last", layer_case(std::make_shared<Slice>(6, 1), rows, {7}));
     both("slice layer", of + "everything", layer_case(std::make_shared<Slice>(0, 7), rows, {7}));
     both("slice layer", of + "nothing", layer_case(std::make_shared<Slice>(3, 0), rows, {7}));
+    both("parameter columns layer", of + "3 + 4", layer_case(std::make_shared<ParameterColumns>(4), rows, {3}));
+    both("parameter columns layer", of + "0 + 2", layer_case(std::make_shared<ParameterColumns>(2), rows, {0}));
+    both("parameter columns layer", of + "3 + 0", layer_case(std::make_shared<ParameterColumns>(0), rows, {3}));
     both("reshape layer", of + "2 x 3 x 2",
          layer_case(std::make_shared<Reshape>(std::vector<Index>{2, 3, 2}), rows, {12}));
   }
+  family.check(Aspect::gradient, {"parameter columns layer"}, "misuse", [] {
+    expect_refused(ParameterColumns(2), {5, 5}, "one input, got 2");
+    EXPECT_THROW(ParameterColumns(-1), Error);
+  });
   family.check(Aspect::gradient, {"concatenation layer", "slice layer", "reshape layer"}, "misuse", [] {
     expect_refused(Concatenation(), {5}, "two or more inputs, got 1");
     expect_refused(Slice(2, 4), {5}, "columns 2 to 6 (exclusive) are not all within the 5 columns");
@@ -68,6 +76,8 @@ const Family rearrangement("rearrangement", [](Family& family) {
   });
   family.pytorch({"concatenation layer"}, "concatenation",
                  [](PyTorchCase& dump) { dump.expect_layer(Concatenation()); });
+  family.pytorch({"parameter columns layer"}, "parameter_columns",
+                 [](PyTorchCase& dump) { dump.expect_layer(ParameterColumns(2)); });
   family.pytorch({"slice layer"}, "slice", [](PyTorchCase& dump) { dump.expect_layer(Slice(3, 5)); });
   family.pytorch({"reshape layer"}, "reshape", [](PyTorchCase& dump) { dump.expect_layer(Reshape({2, 3, 2})); });
 });

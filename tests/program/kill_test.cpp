@@ -11,15 +11,17 @@
 namespace mynah::tests {
 namespace {
 
-TEST(Kill, ResumedRunsAreBitIdentical) {
+/// 10 kills of runs with these options besides.
+void expect_bit_identical(const std::vector<std::string>& more) {
   const TemporaryFolder folder;
   const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
   ASSERT_EQ(run_program({"record", "--task", "pendulum", "--episodes", "20", "--device", "cpu", "--out", path("d.npz")})
                 .exit_code,
             0);
-  const std::vector<std::string> options{
+  std::vector<std::string> options{
       "--data",   path("d.npz"), "--hidden",           "32,32", "--epochs", "60", "--patience", "0",
       "--device", "cpu",         "--checkpoint-every", "1",     "--seed",   "7"};
+  options.insert(options.end(), more.begin(), more.end());
   const auto train = [&](const std::string& out) {
     std::vector<std::string> call{"train", "bc", "--out", path(out)};
     call.insert(call.end(), options.begin(), options.end());
@@ -35,7 +37,7 @@ TEST(Kill, ResumedRunsAreBitIdentical) {
   // Each delay ends somewhere in what would be a whole run, also before its folder is there and near its end.
   std::uniform_int_distribution<int> delay(0, static_cast<int>(whole_ms));
   int kills = 0;
-  for (int run = 0; kills < 20; ++run) {
+  for (int run = 0; kills < 10; ++run) {
     const std::string out = "run" + std::to_string(run);
     std::string delays;
     const auto again = [&](const std::vector<std::string>& call) {
@@ -60,6 +62,15 @@ TEST(Kill, ResumedRunsAreBitIdentical) {
     }
     EXPECT_EQ(read_file(path(out + "/policy.safetensors")), expected) << "killed after " << delays << "ms";
   }
+}
+
+TEST(Kill, ResumedRunsAreBitIdentical) {
+  expect_bit_identical({});
+}
+
+TEST(Kill, ResumedRunsWithAHeadAndAugmentationsAreBitIdentical) {
+  expect_bit_identical({"--head", "mixture", "--normalize-actions", "--observation-noise", "0.05",
+                        "--mirror-observations", "0,-1,-2", "--mirror-actions", "-0"});
 }
 
 TEST(Kill, ChangedDataAreNotResumedOn) {

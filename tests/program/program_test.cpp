@@ -71,6 +71,55 @@ TEST_F(Program, FromDemonstrationsToAPolicy) {
   expect_refused(result, "this run is finished", "mynah evaluate");
 }
 
+TEST_F(Program, DistributionsOfActions) {
+  const std::string data = record("pendulum", 12, "demos.npz");
+  const std::vector<std::string> train{"train", "bc",       "--data", data,       "--task", "pendulum", "--hidden",
+                                       "16",    "--epochs", "2",      "--device", "cpu",    "--json"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), train.begin(), train.end());
+    return run_program(more);
+  };
+  auto result = with({"--out", path("run"), "--head", "mixture", "--mixture-components", "3", "--observation-noise",
+                      "0.1", "--mirror-observations", "0,-1,-2", "--mirror-actions", "-0"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_TRUE(result.json().contains("validation_mse"));
+  EXPECT_THAT(read_file(path("run/metrics.jsonl")), HasSubstr("validation_mse"));
+  // A run's own configuration repeats it.
+  result = run_program({"train", "bc", "--config", path("run/config.toml"), "--out", path("again"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(read_file(path("run/policy.safetensors")), read_file(path("again/policy.safetensors")));
+
+  const auto mean = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"evaluate", path("run"), "--episodes", "3", "--device", "cpu", "--json"});
+    const auto evaluated = run_program(more);
+    EXPECT_EQ(evaluated.exit_code, 0) << evaluated.errors;
+    return evaluated.json().at("return_mean").get<double>();
+  };
+  EXPECT_NE(mean({"--sampled"}), mean({}));
+  EXPECT_EQ(mean({"--sampled"}), mean({"--sampled"}));
+  result = run_program({"record", "--policy", path("run"), "--sampled", "--episodes", "2", "--device", "cpu", "--out",
+                        path("drawn.npz"), "--json"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  result = run_program({"export", path("run"), "--out", path("plain.safetensors"), "--json"});
+  EXPECT_EQ(result.json().at("network"), "Linear(3, 16), relu, Linear(16, 9)");
+  EXPECT_EQ(result.json().at("outputs"), "3 logits, 3 x 1 means, 3 x 1 log-deviations");
+
+  result = with({"--out", path("plain")});
+  EXPECT_FALSE(result.json().contains("validation_mse")) << "it is the validation loss";
+  expect_refused(run_program({"evaluate", path("plain"), "--sampled"}), "--sampled", "--head mixture");
+  expect_refused(run_program({"evaluate", "expert", "--task", "pendulum", "--sampled"}), "--sampled", "name a policy");
+  expect_refused(with({"--out", path("x"), "--head", "mixtur"}), "--head mixtur", "mse, gaussian, mixture");
+  expect_refused(with({"--out", path("x"), "--head", "mixture", "--mixture-components", "1"}), "--mixture-components 1",
+                 "--head gaussian");
+  expect_refused(with({"--out", path("x"), "--observation-noise", "-1"}), "--observation-noise -1", "0.05");
+  expect_refused(with({"--out", path("x"), "--mirror-observations", "0,-1,-2"}), "--mirror-actions", "both");
+  expect_refused(with({"--out", path("x"), "--mirror-observations", "0,1", "--mirror-actions", "-0"}),
+                 "--mirror-observations: has 2 entries, the data have 3 observation columns", "such as 0,-1,3,2");
+  expect_refused(with({"--out", path("x"), "--mirror-observations", "1,2,0", "--mirror-actions", "-0"}),
+                 "is not its own inverse", "in pairs");
+  EXPECT_FALSE(std::filesystem::exists(path("x")));
+}
+
 TEST_F(Program, APopulationAndItsEnsemble) {
   const std::string data = record("pendulum", 12, "demos.npz");
   const std::vector<std::string> train{"train", "bc",       "--data", data,       "--task", "pendulum", "--hidden",
@@ -96,6 +145,7 @@ TEST_F(Program, APopulationAndItsEnsemble) {
   EXPECT_THAT(read_file(path("actions.csv")), testing::StartsWith("torque,disagreement_torque\n"));
   result = run_program({"evaluate", path("run"), "--episodes", "3", "--device", "cpu", "--json"});
   EXPECT_EQ(result.exit_code, 0) << result.errors;
+  expect_refused(run_program({"evaluate", path("run"), "--sampled"}), "is a population", "members/000.safetensors");
   expect_refused(with({"--out", path("other"), "--population", "seed=3"}), "--population: 'seed'",
                  "did you mean 'seeds'?");
   EXPECT_FALSE(std::filesystem::exists(path("other")));

@@ -30,11 +30,12 @@ namespace {
 constexpr int calls = 1000;
 
 Policy make(std::vector<Index> layers, kernels::Activation activation = kernels::Activation::relu,
-            bool discrete = false) {
+            bool discrete = false, const PolicyHead& head = {}) {
   PolicyDescription description;
   description.mlp = {layers.front(), {layers.begin() + 1, layers.end() - 1}, layers.back()};
   description.mlp.activation = activation;
   description.discrete = discrete;
+  description.head = head;
   description.normalize_actions = !discrete;
   if (!discrete) {
     description.action_low.assign(static_cast<std::size_t>(layers.back()), -0.5f);
@@ -179,6 +180,23 @@ TEST(QuietInferenceOf, ChoosingAndTheOutputsAndTheResidentType) {
   };
   expect_quiet(work);
   expect_no_system_call(work);
+}
+
+TEST(QuietInferenceOf, EveryHead) {
+  using Kind = PolicyHead::Kind;
+  for (const bool in_a_cage : {false, true}) {
+    for (const PolicyHead& head : {PolicyHead{Kind::gaussian, 5, true}, PolicyHead{Kind::gaussian, 5, false},
+                                   PolicyHead{Kind::mixture, 5, true}, PolicyHead{Kind::mixture, 5, false}}) {
+      SCOPED_TRACE(head.describe(2));
+      Policy policy = make({5, 33, 2}, kernels::Activation::relu, false, head);
+      const std::vector<float> observations(3 * 5, 0.25f);
+      std::vector<float> action(2);
+      const auto work = [&] {
+        for (int call = 0; call < calls; ++call) policy.act(std::span(observations).first(5), action);
+      };
+      in_a_cage ? expect_no_system_call(work) : expect_quiet(work);
+    }
+  }
 }
 
 /// From its construction on, whatever it remembers.

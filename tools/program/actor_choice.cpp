@@ -18,8 +18,11 @@ std::string known_tasks() {
 }  // namespace
 
 ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, const std::string& device,
-                         std::uint64_t seed) {
+                         std::uint64_t seed, bool sampled) {
   const bool built_in = who == "expert" || who == "random";
+  if (sampled && built_in) {
+    throw input_error("--sampled", "there is nothing to draw from: " + who + " is built in", "name a policy");
+  }
   if (!built_in) {
     ensemble = std::make_unique<Ensemble>(Ensemble::load(who, choose_device(device)));
   } else {
@@ -32,10 +35,13 @@ ActorChoice::ActorChoice(const std::string& who, const std::string& task_name, c
     actor = make_expert(*task);
   } else if (who == "random") {
     actor = make_random_policy(*task, seed);
+  } else if (sampled && ensemble->size() > 1) {
+    throw input_error("--sampled", who + " is a population, which acts as one by the mean of its members",
+                      "name one of them: " + who + "/members/000.safetensors");
   } else if (ensemble->size() > 1) {
     actor = std::make_unique<EnsembleActor>(*ensemble, *task);
   } else {
-    actor = std::make_unique<PolicyActor>(ensemble->member(0), *task);
+    actor = std::make_unique<PolicyActor>(ensemble->member(0), *task, PolicyActor::Options{sampled, seed});
   }
 }
 

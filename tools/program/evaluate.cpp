@@ -16,13 +16,14 @@ struct Request {
   std::string task;
   std::string device = "auto";
   RolloutOptions rollout;
+  bool sampled = false;
   bool json = false;
 };
 
 void run(const Request& request) {
   std::vector<NamedEvaluation> evaluations;
   for (const std::string& policy : request.policies) {
-    ActorChoice choice(policy, request.task, request.device, request.rollout.seed);
+    ActorChoice choice(policy, request.task, request.device, request.rollout.seed, request.sampled);
     evaluations.push_back({policy, evaluate(choice.stream(), *choice.task, *choice.actor, request.rollout)});
   }
   if (!request.json) {
@@ -50,6 +51,8 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();
   command->add_option("--seed", request->rollout.seed, "Of the start states")->capture_default_str();
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();
+  command->add_flag("--sampled", request->sampled,
+                    "Draw actions from the policy's distribution (classes; --head gaussian or mixture), by --seed");
   add_json_flag(*command, request->json);
   command->callback([request] { run(*request); });
 }

@@ -28,10 +28,15 @@ void run(const Request& request) {
   if (request.json) {
     nlohmann::ordered_json tensors = nlohmann::ordered_json::object();
     for (const NamedTensor& tensor : file.tensors) tensors[tensor.name] = tensor.shape;
-    return print_json(
-        {{"out", request.out}, {"network", file.metadata_at("torch.nn.Sequential")}, {"tensors", tensors}});
+    nlohmann::ordered_json object{{"out", request.out}, {"network", file.metadata_at("torch.nn.Sequential")}};
+    if (policy.description().head.is_distribution()) object["outputs"] = file.metadata_at("mynah.outputs");
+    object["tensors"] = tensors;
+    return print_json(object);
   }
   fmt::print("{}: torch.nn.Sequential({})\n", request.out, file.metadata_at("torch.nn.Sequential"));
+  if (policy.description().head.is_distribution()) {
+    fmt::print("its outputs, of actions in their own units: {}\n", file.metadata_at("mynah.outputs"));
+  }
 }
 
 }  // namespace
@@ -40,7 +45,9 @@ void add_export(CLI::App& app) {
   CLI::App* command = app.add_subcommand("export",
                                          "Write a policy's network for other programs: plain weights under "
                                          "torch.nn.Sequential names, with the normalisation\n"
-                                         "of observations and actions folded into the first and last layer.");
+                                         "of observations and actions folded into the first and last layer. Of a "
+                                         "policy with --head gaussian or\n"
+                                         "mixture the outputs are the parameters of the actions' distribution.");
   const auto request = std::make_shared<Request>();
   command->add_option("policy", request->policy, "Run folder or policy file")->required();
   command->add_option("--format", request->format, "File format: safetensors")->capture_default_str();

@@ -18,11 +18,12 @@ struct Request {
   std::string out;
   std::string device = "auto";
   CollectOptions collect;
+  bool sampled = false;
   bool json = false;
 };
 
 void run(const Request& request) {
-  ActorChoice choice(request.policy, request.task, request.device, request.collect.seed);
+  ActorChoice choice(request.policy, request.task, request.device, request.collect.seed, request.sampled);
   const Demonstrations demonstrations = collect(choice.stream(), *choice.task, *choice.actor, request.collect);
   save_demonstrations(request.out, demonstrations);
   const Inspection inspection = inspect(demonstrations);
@@ -58,6 +59,8 @@ void add_record(CLI::App& app) {
   command->add_option("--seed", request->collect.seed, "Of start states and noise")->capture_default_str();
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   command->add_option("--out", request->out, "File to write (.npz)")->required();
+  command->add_flag("--sampled", request->sampled,
+                    "Draw actions from the policy's distribution (classes; --head gaussian or mixture), by --seed");
   add_json_flag(*command, request->json);
   command->callback([request] { run(*request); });
 }

@@ -44,6 +44,7 @@ nlohmann::ordered_json members_json(const BehaviourCloningOutcome& outcome, cons
     if (result.validation) {
       one["best_epoch"] = result.best_epoch;
       one["validation_loss"] = result.validation->loss;
+      if (result.validation->squared_error) one["validation_mse"] = *result.validation->squared_error;
     }
     if (!outcome.interrupted) one["policy"] = RunFolder::member_path(run, static_cast<Index>(i)).string();
     members.push_back(std::move(one));
@@ -80,6 +81,7 @@ void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& ru
       object["best_epoch"] = result.best_epoch;
       object["validation_loss"] = result.validation->loss;
       if (result.validation->accuracy > 0) object["validation_accuracy"] = result.validation->accuracy;
+      if (result.validation->squared_error) object["validation_mse"] = *result.validation->squared_error;
     }
     if (!outcome.interrupted) object["policy"] = outcome.policy.string();
     if (!outcome.members.empty()) object["population"] = members_json(outcome, run);
@@ -96,6 +98,9 @@ void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& ru
   if (result.validation) {
     fmt::print("validation loss {:.6g} (best of epoch {})", result.validation->loss, result.best_epoch);
     if (result.validation->accuracy > 0) fmt::print(", accuracy {:.4f}", result.validation->accuracy);
+    if (result.validation->squared_error) {
+      fmt::print(", mean squared error {:.6g}", *result.validation->squared_error);
+    }
     fmt::print("\n");
   }
   fmt::print("policy: {}\nevaluate it with: mynah evaluate {}{} --episodes 100\n", outcome.policy.string(), run,
@@ -129,9 +134,11 @@ void add_train(CLI::App& app) {
   CLI::App* cloning = command->add_subcommand(
       "bc",
       "Behaviour cloning: supervised learning of the recorded actions, with mean squared error for continuous actions "
-      "and\n"
+      "(or\n"
+      "the negative logarithm of their likelihood, with --head gaussian or mixture) and\n"
       "softmax cross-entropy for discrete ones. Episodes are held out for validation; training stops when they get no\n"
-      "better, and the best weights are kept. --out becomes a folder with config.toml, metrics.jsonl, TensorBoard\n"
+      "better, and the best weights are kept. With --history, --chunk or --recurrent the policy remembers its episode. "
+      "--out becomes a folder with config.toml, metrics.jsonl, TensorBoard\n"
       "events, checkpoints and policy.safetensors; a run that was stopped goes on with `mynah resume RUN`.");
   const auto request = std::make_shared<TrainRequest>();
   request->options = std::make_unique<TableOptions>(*cloning, request->settings.table());
