@@ -39,7 +39,8 @@ void PolicyActor::act(Stream& stream, const ActorInput& input, const ActionBatch
 }
 
 void PolicyActor::draw(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
-  const kernels::EpisodeNumbers numbers{random_key(options_.seed, RandomStream::policy), input.first_episode,
+  // Of the policy's numbers, 0 are the random policy's and 1 the noise's.
+  const kernels::EpisodeNumbers numbers{random_key(options_.seed, RandomStream::policy, 2), input.first_episode,
                                         input.elapsed};
   EpisodeMemory* const memory = memory_of(input);
   const bool discrete = policy_->description().discrete;

@@ -267,7 +267,7 @@ TEST(SampledPolicyErrors, AnActionIsNoDistribution) {
   description.mlp = {3, {8}, 1};
   Policy policy({}, description, 4);
   try {
-    PolicyActor(policy, *make_task("pendulum"), {true, 0});
+    const PolicyActor actor(policy, *make_task("pendulum"), {true, 0});
     ADD_FAILURE() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.cause(), Error::Cause::input);

@@ -7,7 +7,6 @@
 namespace mynah::tests {
 namespace {
 
-using kernels::EpisodeNumbers;
 using kernels::MixtureOptions;
 
 struct ActionCase {
