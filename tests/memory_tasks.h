@@ -40,7 +40,7 @@ class HiddenVelocityTask : public Task {
 /// The demonstrator goes to the middle, waits there for 10 steps, as people do before a delicate part, and goes on: its
 /// action comes with a delay that nothing in the observation tells the end of. Where it waits, 10 of 11 actions are to
 /// stay: whoever learns single actions stays there for ever. Whoever learns the next 16 actions learns that the wait
-/// ends (Zhao et al. 2023, section IV-B: pauses in demonstrations).
+/// ends (Zhao et al. 2023, who name pauses in demonstrations).
 class HesitationTask : public Task {
  public:
   HesitationTask();

@@ -52,7 +52,7 @@ Index largest(Index rows, Index steps, const Size& size) {
 
 Stepwise::Stepwise(Index steps, std::shared_ptr<const Layer> layer) : steps_(steps), layer_(std::move(layer)) {
   if (layer_ == nullptr) throw input_error("stepwise layer", "has no layer to apply");
-  if (steps < 1) throw input_error(kind() + " layer", "has " + std::to_string(steps) + " steps", "give it at least 1");
+  if (steps < 1) throw input_error("stepwise layer", "has " + std::to_string(steps) + " steps", "give it at least 1");
 }
 
 Index Stepwise::output_columns(std::span<const Index> inputs) const {
