@@ -26,6 +26,7 @@ PolicyDescription describe(const Demonstrations& demonstrations, const Behaviour
   }
   description.mlp.hidden = options.hidden;
   description.mlp.activation = options.activation;
+  description.memory = options.memory;
   description.normalize_observations = options.normalize_observations;
   description.normalize_actions = options.normalize_actions && !demonstrations.discrete;
   description.head = options.head;
@@ -44,17 +45,26 @@ Loss loss_kind(const Demonstrations& demonstrations, const BehaviourCloningOptio
   return options.head.is_distribution() ? Loss::mixture_likelihood : Loss::mse;
 }
 
+/// The rows, or windows of them for a policy that remembers.
+ResidentData resident(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
+                      const PolicyMemory& memory) {
+  if (!memory.remembers()) return {stream, demonstrations, rows};
+  const Index steps = memory.sequence_length;
+  if (memory.recurrent > 0) return {stream, demonstrations, rows, {steps, 0, steps, steps / 2}};
+  return {stream, demonstrations, rows, {memory.history, memory.history - 1, memory.chunk, 1}};
+}
+
 /// The rows to train on and, where there is a mirror, their images behind them.
 ResidentData training_data(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
-                           const Mirror& mirror) {
-  if (mirror.empty()) return {stream, demonstrations, rows};
+                           const Mirror& mirror, const PolicyMemory& memory) {
+  if (mirror.empty()) return resident(stream, demonstrations, rows, memory);
   const Index classes = std::max(demonstrations.action_count, mirror.actions.size());
   const Index actions = demonstrations.discrete ? classes : demonstrations.action_size;
   const Demonstrations both = with_mirror_images(demonstrations, mirror, actions);
   std::vector<std::int32_t> all(rows.begin(), rows.end());
   all.reserve(2 * rows.size());
   for (const std::int32_t row : rows) all.push_back(row + static_cast<std::int32_t>(demonstrations.rows()));
-  return {stream, both, all};
+  return resident(stream, both, all, memory);
 }
 
 const BehaviourCloningOptions& validated(const BehaviourCloningOptions& options) {
@@ -81,6 +91,8 @@ void BehaviourCloningOptions::validate() const {
                  "mixture-components", std::to_string(head.mixture_components), "give 2 to 32; 1 is --head gaussian");
   require_option(std::isfinite(observation_noise) && observation_noise >= 0, "observation-noise",
                  std::to_string(observation_noise), "give 0 or a positive number, such as 0.05");
+  memory.validate();
+  if (head.is_distribution()) memory.check_distribution(policy_head_name(head.kind));
   require_option(patience >= 0, "patience", std::to_string(patience), "give 0 (no early stop) or a number of epochs");
 }
 
@@ -88,16 +100,22 @@ BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstration
                              std::span<const std::int32_t> training_rows, std::span<const std::int32_t> validation_rows,
                              const BehaviourCloningOptions& options)
     : discrete(demonstrations.discrete),
-      training(training_data(stream, demonstrations, training_rows, options.mirror)),
-      validation(stream, demonstrations, validation_rows) {
+      training(training_data(stream, demonstrations, training_rows, options.mirror, options.memory)),
+      validation(resident(stream, demonstrations, validation_rows, options.memory)) {
   if (training.empty()) {
     throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
   }
+  // Of each row once, also where windows overlap.
+  std::optional<ResidentData> single;
+  if (training.has_windows()) {
+    single = training_data(stream, demonstrations, training_rows, options.mirror, {});
+  }
+  const ResidentData& rows = single ? *single : training;
   if (options.normalize_observations || options.observation_noise > 0.0) {
-    observation_moments = training.input_moments(stream);
+    observation_moments = rows.input_moments(stream);
   }
   if (discrete) return;
-  if (options.normalize_actions || options.head.is_distribution()) action_moments = training.value_moments(stream);
+  if (options.normalize_actions || options.head.is_distribution()) action_moments = rows.value_moments(stream);
   if (options.normalize_actions) training.standardize_values(stream, *action_moments);
 }
 
@@ -145,12 +163,17 @@ void BehaviourCloning::take_moments() {
     noise[c] =
         data_->observation_moments->constant[c] ? 0.0f : static_cast<float>(options_.observation_noise) * noise[c];
   }
+  // The same for every observation that the network sees at once.
+  const std::size_t columns = noise.size();
+  noise.resize(static_cast<std::size_t>(data_->training.inputs().columns));
+  for (std::size_t c = columns; c < noise.size(); ++c) noise[c] = noise[c - columns];
   noise_ = Buffer<float>(*stream_, std::span<const float>(noise));
 }
 
 /// Between what the policy gives and the actions as they were recorded.
 LossOptions BehaviourCloning::loss_of_output() const {
   LossOptions loss = loss_;
+  if (takes_labels(loss_) && data_->training.targets_per_row() > 1) loss.ignored_label = RowWindows::no_label;
   if (loss_ == Loss::mixture_likelihood) loss.mixture = policy_.mixture();
   return loss;
 }

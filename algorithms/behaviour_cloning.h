@@ -25,6 +25,7 @@ struct BehaviourCloningOptions {
   Index patience = 20;          ///< Epochs without a better validation loss before training stops; 0: never.
   bool keep_best = true;        ///< Keep the weights of the best validation loss; false: the last ones.
   bool normalize_observations = true;
+  PolicyMemory memory;             ///< What the policy knows of its episode: history, chunks of actions, a GRU.
   bool normalize_actions = false;  ///< Continuous actions only: the loss weighs each action column by 1/variance.
   /// Of continuous actions: the action, trained with mean squared error, or its distribution, with the likelihood.
   PolicyHead head;
@@ -63,7 +64,12 @@ struct BehaviourCloningResult {
 
 /// Behaviour cloning: minimises the mean loss between the policy's action and the expert's over the demonstrations'
 /// rows: for continuous actions mean squared error, or the negative logarithm of the likelihood where the policy gives
-/// a distribution (PolicyHead), softmax cross-entropy for discrete ones.
+/// a distribution (PolicyHead), softmax cross-entropy for discrete ones. With a chunk, between the actions that the
+/// policy predicts and the expert's of this step and the next ones, as far as the episode goes.
+///
+/// A recurrent policy is trained on sequences of memory.sequence_length steps. They begin at every half of that length,
+/// so that most steps have been seen with half of it before them; the state before a sequence is zero, and what would
+/// be behind an episode's end does not count.
 class BehaviourCloning {
  public:
   /// The rows to train on and to validate with, on a device, with their statistics: what the members of a population

@@ -318,6 +318,19 @@ OptionTable BehaviourCloningSettings::table() {
   table.add("threads", &cloning.threads, "On the CPU: threads that share large operations; the results do not change");
   table.add("hidden", &cloning.hidden, "Widths of the hidden layers");
   table.add("activation", &activation, "Activation of the hidden layers: " + activation_names());
+  table.add("history", &cloning.memory.history,
+            "Observations that the policy sees, the last ones up to the step's own; 1: that alone");
+  table.add("chunk", &cloning.memory.chunk,
+            "Actions that the policy predicts, those of this step and the next; 1: one");
+  table.add("chunk-execution", &chunk_execution,
+            "Which prediction of a step is carried out: ensemble (a weighted mean of all chunks that have it) or "
+            "open-loop (each chunk to its end)");
+  table.add("chunk-decay", &cloning.memory.chunk_decay,
+            "m of the ensemble's weights exp(-m i), i = 0 for the oldest chunk");
+  table.add("recurrent", &cloning.memory.recurrent,
+            "Width of a GRU in front of the hidden layers, whose state goes from step to step; 0: none");
+  table.add("sequence-length", &cloning.memory.sequence_length,
+            "Steps that a recurrent policy is trained on at once, a multiple of 4; batch-size counts sequences then");
   table.add("epochs", &cloning.epochs, "Passes over the training rows, at most");
   table.add("batch-size", &cloning.batch_size, "Rows a step");
   table.add("learning-rate", &cloning.learning_rate, "Step size of Adam");
@@ -368,6 +381,7 @@ void BehaviourCloningSettings::parse_words() {
   cloning.activation = parse_activation(activation);
   cloning.precision = parse_precision(precision);
   cloning.head.kind = parse_policy_head(head);
+  cloning.memory.chunk_execution = parse_chunk_execution(chunk_execution);
   cloning.mirror = Mirror::parse(mirror_observations, mirror_actions);
 }
 
@@ -376,7 +390,14 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
                                               const std::atomic<bool>* stop) {
   settings.parse_words();
   settings.cloning.validate();
-  if (!settings.population.empty()) static_cast<void>(PopulationAxes::parse(settings.population));
+  if (!settings.population.empty()) {
+    static_cast<void>(PopulationAxes::parse(settings.population));
+    if (settings.cloning.memory.remembers()) {
+      throw input_error("--population",
+                        "trains policies without a memory, but the policy " + settings.cloning.memory.describe(),
+                        "train one at a time with different --seed, or leave out --history, --chunk and --recurrent");
+    }
+  }
   if (!settings.task.empty()) make_task_name_absolute(settings);
   if (settings.checkpoint_every < 0) {
     throw input_error("--checkpoint-every " + std::to_string(settings.checkpoint_every), "is negative",

@@ -24,8 +24,9 @@ struct BehaviourCloningSettings {
   double checkpoint_seconds = 10.0;
   std::string activation = "relu";
   std::string precision = "float32";
-  std::string head = "mse";         ///< mse, gaussian or mixture; what cloning.head.kind becomes.
-  std::string mirror_observations;  ///< For Mirror::parse; empty: none.
+  std::string chunk_execution = "ensemble";  ///< ensemble or open-loop.
+  std::string head = "mse";                  ///< mse, gaussian or mixture; what cloning.head.kind becomes.
+  std::string mirror_observations;           ///< For Mirror::parse; empty: none.
   std::string mirror_actions;
   std::string population;  ///< Words for PopulationAxes::parse; empty: one network.
   /// Measured kernels for linear layers on CUDA, as use_linear_tuning_named takes them: off, on or a file. Empty: what
@@ -36,7 +37,7 @@ struct BehaviourCloningSettings {
 
   /// The table of all options; it points into this object.
   OptionTable table();
-  /// Fills what `cloning` has of activation, precision, head and mirror. Errors: input_error naming the option.
+  /// Fills what `cloning` has of activation, precision, head, mirror and memory. Errors: input_error naming the option.
   void parse_words();
 };
 

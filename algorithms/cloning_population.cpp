@@ -190,6 +190,9 @@ CloningPopulation::CloningPopulation(DeviceId device, const Demonstrations& demo
       options_(axes.members(options)),
       data_(stream_, of_rows(demonstrations, training_rows), training_rows, validation_rows, options) {
   options.validate();
+  if (options.memory.remembers()) {
+    throw input_error("population", "its policy " + options.memory.describe(), "train such policies one at a time");
+  }
   stream_.use_threads(static_cast<int>(options.threads));
   std::vector<std::vector<std::int32_t>> folds;
   if (axes.folds > 0) folds = folds_of_episodes(demonstrations, training_rows, axes.folds, fold_seed);

@@ -45,7 +45,8 @@ std::vector<CrossValidation> cross_validation(std::span<const BehaviourCloningRe
 
 /// Behaviour cloning of many networks of one shape on the same data, side by side: see engine/population_plan.h. Each
 /// member gets the bits that it would get if it were trained alone with its options on the same split; normalisation is
-/// that of all training rows, also of those that are another member's alone.
+/// that of all training rows, also of those that are another member's alone. Errors: input_error for policies with a
+/// memory, which are trained one at a time.
 class CloningPopulation {
  public:
   /// With axes.folds, training_rows are what is divided into folds, by fold_seed (folds_of_episodes, engine/split.h),

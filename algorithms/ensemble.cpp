@@ -67,6 +67,10 @@ Ensemble Ensemble::load(const std::filesystem::path& path, DeviceId device) {
 Ensemble::Ensemble(std::vector<Policy> members) : members_(std::move(members)) {
   if (members_.empty()) throw input_error("ensemble", "has no member", "give at least one policy");
   for (const Policy& one : members_) {
+    if (members_.size() > 1 && one.description().memory.remembers()) {
+      throw input_error("ensemble", "one of its policies " + one.description().memory.describe(),
+                        "give it alone: several policies with a memory cannot act together");
+    }
     if (one.description().discrete != description().discrete || one.observation_size() != observation_size() ||
         one.output_size() != output_size()) {
       throw input_error("ensemble", "its policies take different observations or give different actions",

@@ -5,8 +5,10 @@
 
 #include "algorithms/policy_metadata.h"
 #include "algorithms/policy_npz.h"
+#include "engine/layers/gru.h"
 #include "engine/layers/parameter_columns.h"
 #include "engine/layers/standardization.h"
+#include "engine/layers/stepwise.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/memory.h"
@@ -35,12 +37,39 @@ std::string text_of(ConstMatrix matrix) {
 
 Policy::Policy(DeviceId device, PolicyDescription description, std::uint64_t seed)
     : description_(std::move(description)), stream_(device) {
-  using Direction = Standardization::Direction;
   Graph graph;
-  input_ = graph.input(description_.mlp.inputs);
-  Value value = input_;
+  if (description_.memory.recurrent > 0) {
+    add_recurrent_network(graph);
+  } else {
+    input_ = graph.input(input_size());
+    add_network(graph, input_);
+  }
+  network_ = std::make_unique<Network>(stream_, std::move(graph));
+  network_->parameters.initialize(stream_, seed);
+  if (description_.head.is_distribution()) {
+    log_scale_ = Buffer<float>(stream_.device(), output_size());
+    log_scale_.upload(stream_, std::vector<float>(static_cast<std::size_t>(output_size()), 0.0f));
+  }
+  single_output_.resize(static_cast<std::size_t>(decisive_size()));
+  if (description_.memory.recurrent > 0) return;
+  std::string reason;
+  mlp_ = MlpNetwork::find(*network_, input_, decisive_, &reason);
+  if (mlp_ && kernels::infers_mlp(stream_, mlp_->shape) == kernels::MlpInference::none) mlp_.reset();
+  plan_ = InferencePlan::find(*network_, input_, decisive_, rows_at_a_time, &reason);
+}
+
+/// From `input`, observations or what is made of them, to the output.
+void Policy::add_network(Graph& graph, Value input) {
+  using Direction = Standardization::Direction;
+  const PolicyMemory& memory = description_.memory;
+  Value value = input;
   if (description_.normalize_observations) {
     value = graph.add(observation_normalization, std::make_shared<Standardization>(Direction::standardize), value);
+  }
+  if (memory.recurrent > 0) {
+    step_.state = graph.input(memory.recurrent);
+    value = step_.next_state =
+        graph.add("gru", std::make_shared<Gru>(1, memory.recurrent), std::vector<Value>{value, step_.state});
   }
   MlpOptions mlp = description_.mlp;
   mlp.outputs = decisive_size();
@@ -55,30 +84,51 @@ Policy::Policy(DeviceId device, PolicyDescription description, std::uint64_t see
     head_ = output_ = graph.add(log_deviation_name, columns, head_);
     if (description_.normalize_actions) output_ = graph.share("log_deviation of actions", head_, {decisive_});
   }
-  network_ = std::make_unique<Network>(stream_, std::move(graph));
-  network_->parameters.initialize(stream_, seed);
-  if (description_.head.is_distribution()) {
-    log_scale_ = Buffer<float>(stream_.device(), output_size());
-    log_scale_.upload(stream_, std::vector<float>(static_cast<std::size_t>(output_size()), 0.0f));
-  }
-  single_output_.resize(static_cast<std::size_t>(decisive_size()));
-  std::string reason;
-  mlp_ = MlpNetwork::find(*network_, input_, decisive_, &reason);
-  if (mlp_ && kernels::infers_mlp(stream_, mlp_->shape) == kernels::MlpInference::none) mlp_.reset();
-  plan_ = InferencePlan::find(*network_, input_, decisive_, rows_at_a_time, &reason);
 }
 
+/// One step of an episode, and behind it the same layers with the same tensors for a sequence of them.
+void Policy::add_recurrent_network(Graph& graph) {
+  const PolicyMemory& memory = description_.memory;
+  step_.observation = graph.input(observation_size());
+  add_network(graph, step_.observation);
+  step_.output = output_;
+  const Value step_head = head_;
+  input_ = output_ = graph.input(memory.sequence_length * observation_size());
+  for (Value owner{step_.observation.index + 1}; owner.index <= step_.output.index; ++owner.index) {
+    const auto layer = graph.node(owner).layer;
+    if (layer == nullptr) continue;  // the state
+    std::shared_ptr<const Layer> over_steps = std::make_shared<Stepwise>(memory.sequence_length, layer);
+    if (owner == step_.next_state) over_steps = std::make_shared<Gru>(memory.sequence_length, memory.recurrent);
+    output_ = graph.share("sequence." + graph.node(owner).name, owner, over_steps, {output_});
+    if (owner == step_head) head_ = output_;
+  }
+  decisive_ = output_;
+}
+
+namespace {
+
+/// The values over and over, as often as the tensor has room for.
+void set_repeated(Stream& stream, Parameters& parameters, const std::string& name, std::span<const float> values) {
+  std::vector<float> all(parameters.get(stream, name).size());
+  if (values.empty() || all.size() % values.size() != 0) return parameters.set(stream, name, values);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = values[i % values.size()];
+  parameters.set(stream, name, all);
+}
+
+}  // namespace
+
 void Policy::set_observation_normalization(std::span<const float> mean, std::span<const float> deviation) {
-  network_->parameters.set(stream_, std::string(observation_normalization) + ".mean", mean);
-  network_->parameters.set(stream_, std::string(observation_normalization) + ".deviation", deviation);
+  set_repeated(stream_, network_->parameters, std::string(observation_normalization) + ".mean", mean);
+  set_repeated(stream_, network_->parameters, std::string(observation_normalization) + ".deviation", deviation);
 }
 
 void Policy::set_action_normalization(std::span<const float> mean, std::span<const float> deviation) {
   const PolicyHead& head = description_.head;
   const std::vector<float> means(mean.begin(), mean.end()), deviations(deviation.begin(), deviation.end());
-  network_->parameters.set(stream_, std::string(action_normalization) + ".mean", head.for_network_columns(means, 0.0f));
-  network_->parameters.set(stream_, std::string(action_normalization) + ".deviation",
-                           head.for_network_columns(deviations, 1.0f));
+  set_repeated(stream_, network_->parameters, std::string(action_normalization) + ".mean",
+               head.for_network_columns(means, 0.0f));
+  set_repeated(stream_, network_->parameters, std::string(action_normalization) + ".deviation",
+               head.for_network_columns(deviations, 1.0f));
 }
 
 void Policy::set_action_deviation(std::span<const float> deviation) {
@@ -97,14 +147,26 @@ kernels::MixtureOptions<float> Policy::mixture() const {
 void Policy::prepare_single() {
   if (plan_ || single_ != nullptr || single_input_.size() > 0) return;
   if (mlp_) {
-    single_input_ = Buffer<float>(stream_.device(), observation_size());
+    single_input_ = Buffer<float>(stream_.device(), input_size());
     single_results_ = Buffer<float>(stream_.device(), decisive_size());
   } else {
     single_ = std::make_unique<Execution>(*network_, std::vector<Value>{decisive_}, Execution::Options{1});
   }
 }
 
+void Policy::check_recurrent(const char* call) const {
+  if (description_.memory.recurrent == 0) return;
+  throw input_error(std::string("Policy::") + call, "this policy " + description_.memory.describe(),
+                    "make an EpisodeMemory of it (algorithms/policy_memory.h), which carries its state");
+}
+
 void Policy::check_sizes(std::span<const float> observation, std::size_t results, const char* call) const {
+  if (description_.memory.remembers()) {
+    throw input_error(
+        std::string("Policy::") + call,
+        "this policy " + description_.memory.describe() + ": it needs to know its episode",
+        "make a PolicySession of it (algorithms/policy_session.h), and call its " + std::string(call) + "()");
+  }
   if (static_cast<Index>(observation.size()) != observation_size() || static_cast<Index>(results) != output_size()) {
     throw input_error(
         std::string("Policy::") + call,
@@ -118,10 +180,10 @@ void Policy::check_sizes(std::span<const float> observation, std::size_t results
 void Policy::run_single(std::span<const float> observation) {
   prepare_single();
   if (plan_) {
-    plan_->run_current({observation.data(), 1, observation_size()}, {single_output_.data(), 1, decisive_size()});
+    plan_->run_current({observation.data(), 1, input_size()}, {single_output_.data(), 1, decisive_size()});
     return;
   }
-  const Matrix input = mlp_ ? Matrix{single_input_.data(), 1, observation_size()} : single_->value(input_);
+  const Matrix input = mlp_ ? Matrix{single_input_.data(), 1, input_size()} : single_->value(input_);
   const Matrix output = mlp_ ? Matrix{single_results_.data(), 1, decisive_size()} : single_->value(decisive_);
   kernels::copy_to_device(stream_, input.data, observation.data(), observation.size_bytes());
   if (mlp_) {
@@ -133,12 +195,11 @@ void Policy::run_single(std::span<const float> observation) {
 }
 
 void Policy::outputs(ConstMatrix observations, Matrix results) {
-  if (observations.columns != observation_size() || results.columns != output_size() ||
-      results.rows != observations.rows) {
-    throw input_error("Policy::outputs",
-                      "got observations " + text_of(observations) + " and results " + text_of(results),
-                      "this policy takes " + std::to_string(observation_size()) + " columns and gives " +
-                          std::to_string(output_size()));
+  check_recurrent("outputs");
+  if (observations.columns != input_size() || results.columns != chunk_size() || results.rows != observations.rows) {
+    throw input_error(
+        "Policy::outputs", "got observations " + text_of(observations) + " and results " + text_of(results),
+        "this policy takes " + std::to_string(input_size()) + " columns and gives " + std::to_string(chunk_size()));
   }
   if (!description_.head.is_distribution()) return run_batch(observations, decisive_, results);
   const Index size = observations.rows * decisive_size();
@@ -149,12 +210,12 @@ void Policy::outputs(ConstMatrix observations, Matrix results) {
 }
 
 void Policy::parameters(ConstMatrix observations, Matrix parameters) {
-  if (observations.columns != observation_size() || parameters.columns != parameter_size() ||
+  check_recurrent("parameters");
+  if (observations.columns != input_size() || parameters.columns != parameter_size() ||
       parameters.rows != observations.rows) {
-    throw input_error("Policy::parameters",
-                      "got observations " + text_of(observations) + " and parameters " + text_of(parameters),
-                      "this policy takes " + std::to_string(observation_size()) + " columns and gives " +
-                          std::to_string(parameter_size()));
+    throw input_error(
+        "Policy::parameters", "got observations " + text_of(observations) + " and parameters " + text_of(parameters),
+        "this policy takes " + std::to_string(input_size()) + " columns and gives " + std::to_string(parameter_size()));
   }
   run_batch(observations, output_, parameters);
 }
@@ -223,14 +284,26 @@ Index Policy::choose(std::span<const float> observation) {
   return std::max_element(single_output_.begin(), single_output_.end()) - single_output_.begin();
 }
 
-/// What the network gives for observations [self_test_rows, observation_size], one by one: not the actions, which may
-/// be another component's where two are nearly as likely.
+/// What the network gives for observations [self_test_rows, input_size], one by one: not the actions, which may be
+/// another component's where two are nearly as likely. A recurrent policy takes them for the steps of an episode.
 std::vector<float> Policy::decisive_of(std::span<const float> observations) {
-  const auto size = static_cast<std::size_t>(observation_size());
+  const auto size = static_cast<std::size_t>(input_size());
   std::vector<float> results;
   results.reserve(static_cast<std::size_t>(self_test_rows * decisive_size()));
+  std::optional<EpisodeMemory> episode;
+  if (description_.memory.recurrent > 0) episode.emplace(*this, 1);
+  Buffer<float> observation(stream_.device(), input_size()), result(stream_.device(), decisive_size());
+  Buffer<std::int32_t> elapsed(stream_.device(), 1);
   for (std::size_t row = 0; row < static_cast<std::size_t>(self_test_rows); ++row) {
-    run_single(observations.subspan(row * size, size));
+    const std::span<const float> values = observations.subspan(row * size, size);
+    if (episode) {
+      observation.upload(stream_, values);
+      elapsed.upload(stream_, static_cast<std::int32_t>(row));
+      episode->outputs({observation.data(), 1, input_size()}, elapsed.view(), {result.data(), 1, decisive_size()});
+      kernels::copy_to_host(stream_, single_output_.data(), result.data(), single_output_.size() * sizeof(float));
+    } else {
+      run_single(values);
+    }
     results.insert(results.end(), single_output_.begin(), single_output_.end());
   }
   return results;
@@ -241,7 +314,7 @@ SafetensorsFile Policy::to_file() {
   write_policy_metadata(description_, file);
   network_->parameters.save(stream_, file);
   // Observations as training saw them: around the mean, as wide as the deviation.
-  std::vector<float> observations(static_cast<std::size_t>(self_test_rows * observation_size()));
+  std::vector<float> observations(static_cast<std::size_t>(self_test_rows * input_size()));
   Stream cpu({});
   kernels::normal(cpu, random_key(0, RandomStream::test), nullptr, 0.0f, 1.0f,
                   {observations.data(), static_cast<Index>(observations.size())});
@@ -255,7 +328,7 @@ SafetensorsFile Policy::to_file() {
   if (description_.head.is_distribution()) {
     file.add_floats(log_scale_name, {output_size()}, log_scale());
   }
-  file.add_floats("self_test.observations", {self_test_rows, observation_size()}, observations);
+  file.add_floats("self_test.observations", {self_test_rows, input_size()}, observations);
   file.add_floats("self_test.outputs", {self_test_rows, decisive_size()}, decisive_of(observations));
   return file;
 }
@@ -277,7 +350,7 @@ Policy Policy::from_file(const SafetensorsFile& file, DeviceId device) {
     policy.log_scale_.upload(policy.stream_, file.floats(log_scale_name));
   }
   const Index outputs = policy.decisive_size();
-  (void)file.at("self_test.observations", {self_test_rows, policy.observation_size()});
+  (void)file.at("self_test.observations", {self_test_rows, policy.input_size()});
   (void)file.at("self_test.outputs", {self_test_rows, outputs});
   const auto observations = file.floats("self_test.observations");
   const auto expected = file.floats("self_test.outputs");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "algorithms/policy_head.h"
+#include "algorithms/policy_memory.h"
 #include "engine/execution.h"
 #include "engine/inference_plan.h"
 #include "engine/mlp.h"
@@ -22,6 +23,7 @@ struct PolicyDescription {
   PolicyHead head;                     ///< Of continuous actions.
   bool normalize_observations = true;  ///< The network begins with (observation - mean) / deviation.
   bool normalize_actions = false;      ///< The network ends with action deviation + mean; continuous actions only.
+  PolicyMemory memory;                 ///< Of the episode, if it has one.
   std::string task;                    ///< The task it was trained for; may be empty.
   std::vector<std::string> observation_names;  ///< One a column, or empty.
   std::vector<std::string> action_names;       ///< One a column or class, or empty.
@@ -35,6 +37,9 @@ struct PolicyDescription {
 /// file is loaded.
 ///
 /// With a head that is a distribution the policy takes the likeliest action; others can be drawn (PolicyActor).
+///
+/// A policy with a memory (PolicyDescription::memory) is asked through a PolicySession, or in batches of episodes
+/// through a PolicyActor: act(), choose() and outputs() of a single observation refuse it.
 ///
 /// Owns its network and a stream. Used by one thread at a time.
 class Policy {
@@ -54,6 +59,9 @@ class Policy {
   Index observation_size() const { return description_.mlp.inputs; }
   /// Action columns, or classes.
   Index output_size() const { return description_.mlp.outputs; }
+  /// What the network takes at once, and gives: the history of observations, the chunk of outputs.
+  Index input_size() const { return description_.memory.history * observation_size(); }
+  Index chunk_size() const { return description_.memory.chunk * output_size(); }
 
   /// The action for one observation: continuous, clipped to the bounds if there are any. observation
   /// [observation_size], action [output_size]. Errors: input_error for other sizes, and for a discrete policy.
@@ -68,11 +76,11 @@ class Policy {
   void outputs(std::span<const float> observation, std::span<float> result);
   /// The same for many observations, rows of memory of the policy's device, queued in its stream: on CUDA the whole
   /// network is one launch where its values fit on chip; on the CPU up to 64 rows are as act() is. observations [rows,
-  /// observation_size], results [rows, output_size]. Errors: input_error for other sizes.
+  /// input_size], results [rows, chunk_size]. Errors: input_error for other sizes, and for a recurrent policy.
   void outputs(ConstMatrix observations, Matrix results);
 
   /// Columns of what the network says: parameters of the actions' distribution, else output_size().
-  Index parameter_size() const { return description_.head.columns(output_size()); }
+  Index parameter_size() const { return description_.memory.chunk * description_.head.columns(output_size()); }
   /// That for many observations, as outputs() is; of actions in their own units. parameters [rows, parameter_size].
   /// Errors: input_error for other sizes.
   void parameters(ConstMatrix observations, Matrix parameters);
@@ -89,7 +97,7 @@ class Policy {
   void clip(std::span<float> action) const;
   /// The value of the network that they need, and the action or the scores that follow from it.
   Value decisive() const { return decisive_; }
-  Index decisive_size() const { return description_.head.network_columns(output_size()); }
+  Index decisive_size() const { return description_.memory.chunk * description_.head.network_columns(output_size()); }
   void decide(std::span<const float> decisive, std::span<float> result) const;
 
   /// For those who train or run it in batches.
@@ -98,7 +106,15 @@ class Policy {
   Value input() const { return input_; }
   Value head() const { return head_; }      ///< Output of the last linear layer: what the loss is taken of.
   Value output() const { return output_; }  ///< The action, its distribution, or the scores.
+  /// The same of a recurrent policy are those of a sequence, [memory.sequence_length, ...] flat in a row, that begins
+  /// with a state of zeros; these are those of one step.
+  struct RecurrentStep {
+    Value observation, state;  ///< Inputs.
+    Value next_state, output;
+  };
+  const RecurrentStep& recurrent_step() const { return step_; }
 
+  /// Of one observation, or one action; the same for every step that the network sees or predicts.
   void set_observation_normalization(std::span<const float> mean, std::span<const float> deviation);
   void set_action_normalization(std::span<const float> mean, std::span<const float> deviation);
 
@@ -107,11 +123,15 @@ class Policy {
   void run_single(std::span<const float> observation);
   std::vector<float> decisive_of(std::span<const float> observations);
   void run_batch(ConstMatrix observations, Value value, Matrix results);
+  void add_network(Graph& graph, Value input);
+  void add_recurrent_network(Graph& graph);
+  void check_recurrent(const char* call) const;
   void check_sizes(std::span<const float> observation, std::size_t results, const char* call) const;
 
   PolicyDescription description_;
   Stream stream_;
   Value input_, head_, output_, decisive_;
+  RecurrentStep step_;
   std::unique_ptr<Network> network_;  // behind a pointer: executions keep its address
   std::optional<MlpNetwork> mlp_;     // for kernels::infer_mlp, where it takes the network
   Buffer<float> log_scale_;           // of the head's deviations; empty without a distribution

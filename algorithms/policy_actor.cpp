@@ -42,9 +42,18 @@ void PolicyActor::draw(Stream& stream, const ActorInput& input, const ActionBatc
   // Of the policy's numbers, 0 are the random policy's and 1 the noise's.
   const kernels::EpisodeNumbers numbers{random_key(options_.seed, RandomStream::policy, 2), input.first_episode,
                                         input.elapsed};
-  const Matrix parameters = place_for(input.observations.rows, policy_->parameter_size());
-  policy_->parameters(input.observations, parameters);
-  if (policy_->description().discrete) {
+  EpisodeMemory* const memory = memory_of(input);
+  const bool discrete = policy_->description().discrete;
+  const Matrix parameters =
+      place_for(input.observations.rows, discrete ? policy_->output_size() : policy_->parameter_size());
+  if (memory == nullptr) {
+    policy_->parameters(input.observations, parameters);
+  } else if (discrete) {
+    memory->outputs(input.observations, input.elapsed, parameters);
+  } else {
+    memory->parameters(input.observations, input.elapsed, parameters);
+  }
+  if (discrete) {
     kernels::class_sample(stream, numbers, parameters, actions.labels);
   } else {
     kernels::mixture_sample(stream, numbers, parameters, policy_->mixture(), actions.values);
@@ -53,12 +62,23 @@ void PolicyActor::draw(Stream& stream, const ActorInput& input, const ActionBatc
 
 void PolicyActor::act_deterministically(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
   const Matrix outputs = place_for(input.observations.rows, policy_->output_size());
-  policy_->outputs(input.observations, outputs);
+  if (EpisodeMemory* const memory = memory_of(input)) {
+    memory->outputs(input.observations, input.elapsed, outputs);
+  } else {
+    policy_->outputs(input.observations, outputs);
+  }
   if (policy_->description().discrete) {
     kernels::argmax_rows(stream, outputs, actions.labels);
   } else {
     kernels::copy(stream, outputs, actions.values);
   }
+}
+
+EpisodeMemory* PolicyActor::memory_of(const ActorInput& input) {
+  if (!policy_->description().memory.remembers()) return nullptr;
+  const Index rows = input.observations.rows;
+  if (!memory_ || memory_->rows() != rows) memory_.emplace(*policy_, rows);  // another batch of episodes begins
+  return &*memory_;
 }
 
 Matrix PolicyActor::place_for(Index rows, Index columns) {

@@ -84,10 +84,15 @@ std::vector<std::filesystem::path> find_members(const std::filesystem::path& pat
 
 SafetensorsFile plain_network(Policy& policy) {
   const PolicyDescription& description = policy.description();
+  if (description.memory.recurrent > 0) {
+    throw input_error(
+        "export", "this policy " + description.memory.describe() + ", and a torch.nn.Sequential has none",
+        "read its policy.safetensors: the tensors gru.* are those of torch.nn.GRU, the others Linear layers");
+  }
   Parameters& parameters = policy.network().parameters;
   std::vector<HostLinear> layers;
   std::string sequential;
-  std::size_t inputs = static_cast<std::size_t>(description.mlp.inputs);
+  std::size_t inputs = static_cast<std::size_t>(policy.input_size());
   for (std::size_t i = 0; i <= description.mlp.hidden.size(); ++i) {
     const std::string name = std::to_string(2 * i);
     HostLinear layer{name, parameters.get(policy.stream(), name + ".weight"),
@@ -111,6 +116,7 @@ SafetensorsFile plain_network(Policy& policy) {
     file.metadata["mynah.outputs"] = description.head.describe(policy.output_size());
   }
   file.metadata["torch.nn.Sequential"] = sequential;
+  if (description.memory.remembers()) file.metadata["memory"] = description.memory.describe();
   for (const HostLinear& layer : layers) {
     const auto outputs = static_cast<Index>(layer.bias.size());
     file.add_floats(layer.name + ".weight", {outputs, static_cast<Index>(layer.inputs)}, layer.weight);

@@ -21,7 +21,9 @@ std::vector<std::filesystem::path> find_members(const std::filesystem::path& pat
 ///   w (x - mean)/deviation + b = (w / deviation) x + (b - Σ_i w_i mean_i / deviation_i)
 ///   deviation (w x + b) + mean = (deviation w) x + (deviation b + mean)
 ///
-/// computed in double. Metadata "torch.nn.Sequential" says what to build.
+/// computed in double. Metadata "torch.nn.Sequential" says what to build. Of a policy that sees several observations,
+/// or predicts several actions, it takes and gives them flat, oldest first; metadata "memory" says so. Errors:
+/// input_error for a recurrent policy.
 ///
 /// Of a head that is a distribution the outputs are its parameters as kernels/mixture_likelihood.h has them, of actions
 /// in their own units, with log_scale folded in: metadata "mynah.outputs" says which. Not in them are the limits of the

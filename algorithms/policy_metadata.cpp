@@ -9,8 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-/// 1: policies without a head, as all were at first; 2: with one.
-constexpr int plain_format = 1, head_format = 2;
+/// 1: policies without a head, as all were at first; 2: with one; 3: with a memory, and perhaps a head.
+constexpr int plain_format = 1, head_format = 2, memory_format = 3;
 constexpr Index largest_layer = Index{1} << 24;
 
 [[noreturn]] void refuse(const SafetensorsFile& file, const std::string& problem) {
@@ -44,6 +44,13 @@ void check(const SafetensorsFile& file, const PolicyDescription& description) {
       refuse(file, "metadata 'mynah.policy': action_low[" + std::to_string(i) + "] is above action_high");
     }
   }
+  try {
+    description.memory.validate();
+    if (description.head.is_distribution())
+      description.memory.check_distribution(policy_head_name(description.head.kind));
+  } catch (const Error& error) {
+    refuse(file, "metadata 'mynah.policy': memory is not possible (" + error.place() + ")");
+  }
   const PolicyHead& head = description.head;
   if (head.kind == PolicyHead::Kind::mixture &&
       (head.mixture_components < 2 || head.mixture_components > kernels::most_mixture_components)) {
@@ -69,7 +76,8 @@ json to_json(const PolicyHead& head) {
 
 PolicyHead head_of(const json& text) {
   PolicyHead head;
-  if (text.at("format").get<int>() == plain_format) return head;
+  const int format = text.at("format").get<int>();
+  if (format == plain_format || (format == memory_format && !text.contains("head"))) return head;
   const json& given = text.at("head");
   head.kind = parse_policy_head(given.at("kind").get<std::string>());
   head.state_dependent_deviation = given.at("state_dependent_deviation").get<bool>();
@@ -77,11 +85,36 @@ PolicyHead head_of(const json& text) {
   return head;
 }
 
+json to_json(const PolicyMemory& memory) {
+  return {{"history", memory.history},
+          {"chunk", memory.chunk},
+          {"chunk_execution", chunk_execution_name(memory.chunk_execution)},
+          {"chunk_decay", memory.chunk_decay},
+          {"recurrent", memory.recurrent},
+          {"sequence_length", memory.sequence_length}};
+}
+
+PolicyMemory memory_of(const json& text) {
+  PolicyMemory memory;
+  if (text.at("format").get<int>() != memory_format) return memory;
+  const json& given = text.at("memory");
+  memory.history = given.at("history").get<Index>();
+  memory.chunk = given.at("chunk").get<Index>();
+  memory.chunk_execution = parse_chunk_execution(given.at("chunk_execution").get<std::string>());
+  memory.chunk_decay = given.at("chunk_decay").get<double>();
+  memory.recurrent = given.at("recurrent").get<Index>();
+  memory.sequence_length = given.at("sequence_length").get<Index>();
+  return memory;
+}
+
 }  // namespace
 
 void write_policy_metadata(const PolicyDescription& description, SafetensorsFile& file) {
   const bool has_head = description.head.is_distribution();
-  json text{{"format", has_head ? head_format : plain_format},
+  const bool remembers = description.memory.remembers();
+  json text{{"format", remembers  ? memory_format
+                       : has_head ? head_format
+                                  : plain_format},
             {"observation_size", description.mlp.inputs},
             {"hidden", description.mlp.hidden},
             {"activation", activation_name(description.mlp.activation)},
@@ -95,6 +128,7 @@ void write_policy_metadata(const PolicyDescription& description, SafetensorsFile
             {"action_low", description.action_low},
             {"action_high", description.action_high}};
   if (has_head) text["head"] = to_json(description.head);
+  if (remembers) text["memory"] = to_json(description.memory);
   file.metadata["mynah.policy"] = text.dump();
   file.metadata["format"] =
       "pt";  // what torch's loaders expect: tensors as torch.nn.Sequential names and lays them out
@@ -106,10 +140,11 @@ PolicyDescription read_policy_metadata(const SafetensorsFile& file) {
   PolicyDescription description;
   try {
     const json text = json::parse(entry->second);
-    if (const int format = text.at("format").get<int>(); format != plain_format && format != head_format) {
-      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads formats 1 and 2");
+    if (const int format = text.at("format").get<int>(); format < plain_format || format > memory_format) {
+      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads formats 1 to 3");
     }
     description.head = head_of(text);
+    description.memory = memory_of(text);
     const auto actions = text.at("actions").get<std::string>();
     if (actions != "discrete" && actions != "continuous")
       refuse(file, "metadata 'mynah.policy': actions is " + actions);

@@ -38,6 +38,10 @@ ResidentInference::ResidentInference(Policy& policy, const Options& options)
   if (options.lease.count() <= 0 || options.timeout.count() <= 0) {
     throw input_error(place, "lease and timeout have to be above 0");
   }
+  if (policy.description().memory.remembers()) {
+    throw input_error(place, "this policy " + policy.description().memory.describe(),
+                      "make a PolicySession of it (algorithms/policy_session.h)");
+  }
   scores_.resize(static_cast<std::size_t>(policy.output_size()));
   if (on_cpu_) return;
   std::string reason;

@@ -31,9 +31,9 @@ class ResidentInference {
     std::chrono::nanoseconds timeout{1'000'000'000};  ///< How long an answer may take before it is an error.
   };
 
-  /// Starts nothing yet. Errors: input_error for options that make no sense, and on CUDA for networks of another kind
-  /// than linear layers with scaling, of more than 8 layers, or of which `rows` rows do not fit into a block's shared
-  /// memory.
+  /// Starts nothing yet. Errors: input_error for options that make no sense, a policy with a memory, and on CUDA for
+  /// networks of another kind than linear layers with scaling, of more than 8 layers, or of which `rows` rows do not
+  /// fit into a block's shared memory.
   explicit ResidentInference(Policy& policy) : ResidentInference(policy, Options()) {}
   ResidentInference(Policy& policy, const Options& options);
   /// Stops it.

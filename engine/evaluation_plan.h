@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "engine/execution.h"
-#include "engine/resident_data.h"
+#include "engine/window_targets.h"
 
 namespace mynah {
 
@@ -12,7 +12,7 @@ namespace mynah {
 class EvaluationPlan {
  public:
   struct Result {
-    double loss = 0.0;      ///< Mean over the rows.
+    double loss = 0.0;      ///< Mean over the rows; of windows, over the targets that count.
     double accuracy = 0.0;  ///< Share of rows whose highest score stands at the label; 0 where targets are values.
     /// Where the network gives a distribution: mean squared error, over rows and columns, of its likeliest action.
     std::optional<double> squared_error = {};
@@ -27,7 +27,17 @@ class EvaluationPlan {
   Result run(Stream& stream) const;
 
  private:
-  void queue(Stream& stream, const Execution& execution, Index first) const;
+  /// Rows that run together: a block, or what is left.
+  struct Block {
+    std::unique_ptr<Execution> execution;
+    std::unique_ptr<WindowTargets> windows;  ///< Of data with windows.
+  };
+  Block make_block(const Network& network, Value output, Index rows) const;
+  Index rows() const;
+  void queue(Stream& stream, const Block& block, Index first) const;
+  /// Of the likeliest actions of a distribution.
+  void queue_squared_error(Stream& stream, ConstMatrix prediction, ConstMatrix values) const;
+  void queue_windows(Stream& stream, const Block& block, Index first) const;
 
   Value input_;
   Value output_;
@@ -35,8 +45,9 @@ class EvaluationPlan {
   const ResidentData* data_;
   Buffer<double> sums_;    ///< loss, correct, squared error
   Buffer<float> actions_;  ///< Of a block, where the network gives a distribution.
-  std::unique_ptr<Execution> block_;
-  std::unique_ptr<Execution> rest_;
+  double targets_ = 0.0;   ///< That count.
+  Block block_;
+  Block rest_;
 };
 
 }  // namespace mynah

@@ -1,5 +1,7 @@
 #include "engine/graph.h"
 
+#include <algorithm>
+
 #include "kernels/error.h"
 
 namespace mynah {
@@ -31,6 +33,26 @@ Value Graph::share(std::string name, Value owner, std::vector<Value> inputs) {
     nodes_.pop_back();
     throw input_error(place, "shares the tensors of '" + first.name + "', but its inputs have other columns",
                       "give both uses inputs of the same sizes");
+  }
+  return used;
+}
+
+Value Graph::share(std::string name, Value owner, std::shared_ptr<const Layer> layer, std::vector<Value> inputs) {
+  const Node& original = node(owner);
+  if (layer == nullptr || original.layer == nullptr) {
+    throw input_error("layer '" + name + "'", "cannot share the tensors of an input of the network", "name a layer");
+  }
+  const Value used = append({std::move(name), std::move(layer), std::move(inputs), 0, original.tensors_of});
+  const Node& last = nodes_.back();
+  const Node& first = nodes_[static_cast<std::size_t>(last.tensors_of)];
+  const auto specs = last.layer->tensors(input_columns(last)), owned = first.layer->tensors(input_columns(first));
+  const bool same = std::equal(specs.begin(), specs.end(), owned.begin(), owned.end(),
+                               [](const TensorSpec& a, const TensorSpec& b) { return a.shape == b.shape; });
+  if (!same) {
+    const std::string place = "layer '" + last.name + "'", other = first.name;
+    nodes_.pop_back();
+    throw input_error(place, "shares the tensors of '" + other + "', but needs tensors of other shapes",
+                      "share them with a layer of the same sizes");
   }
   return used;
 }

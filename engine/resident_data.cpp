@@ -27,7 +27,7 @@ Matrix upload_rows(Stream& stream, ConstMatrix source, std::span<const std::int3
 ResidentData::ResidentData(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows) {
   inputs_view_ = upload_rows(stream, demonstrations.observation_matrix(), rows, inputs_);
   if (!demonstrations.discrete) {
-    values_view_ = upload_rows(stream, demonstrations.action_matrix(), rows, values_);
+    values_view_ = stored_values_ = upload_rows(stream, demonstrations.action_matrix(), rows, values_);
     return;
   }
   std::vector<std::int32_t> labels;
@@ -47,7 +47,7 @@ void ResidentData::check_targets(Stream& stream, const LossOptions& loss, Index 
   const std::vector<float> values = values_.download(stream);
   const std::vector<std::int32_t> labels = labels_.download(stream);
   Targets targets;
-  targets.values = {values.data(), values_view_.rows, values_view_.columns, values_view_.stride};
+  targets.values = {values.data(), stored_values_.rows, stored_values_.columns, stored_values_.stride};
   targets.labels = {labels.data(), static_cast<Index>(labels.size())};
   mynah::check_targets(loss, targets, prediction_columns, "training data");
 }
@@ -88,7 +88,7 @@ ConstMatrix ResidentData::standardized_inputs(Stream& stream, ConstVector mean, 
 void ResidentData::standardize_values(Stream& stream, const Moments& moments) {
   const Buffer<float> mean(stream, std::span<const float>(moments.mean));
   const Buffer<float> deviation(stream, std::span<const float>(moments.deviation));
-  kernels::standardize(stream, values_view_, mean.view(), deviation.view(), values_view_);
+  kernels::standardize(stream, stored_values_, mean.view(), deviation.view(), stored_values_);
   stream.synchronize();  // before mean and deviation go
 }
 

@@ -18,7 +18,9 @@ TrainingPlan::Batch::Batch(Stream& stream, const Network& network, Value output,
                            const Execution::Options& options)
     : execution(network, {output}, options) {
   const Index rows = options.rows;
-  if (data.values().columns > 0) {
+  if (data.targets_per_row() > 1) {
+    windows = std::make_unique<WindowTargets>(stream.device(), data, rows, network.graph.columns(output));
+  } else if (data.values().columns > 0) {
     const Index stride = (data.values().columns + 3) / 4 * 4;
     value_targets = Buffer<float>(stream.device(), rows * stride);
     values = {value_targets.data(), rows, data.values().columns, stride};
@@ -49,6 +51,8 @@ void TrainingPlan::Batch::fuse(const Stream& stream, Value output, const Optimiz
   last_layer = execution.linear_operands(output);
   if (!last_layer) {
     not_with_loss = "the last layer is not linear";
+  } else if (windows != nullptr) {
+    not_with_loss = "a row has several targets";
   } else if (!is_plain_loss(loss)) {
     not_with_loss = "it is " + loss_name(loss.kind) + (takes_labels(loss.kind) ? " with options" : "");
   } else if (!kernels::linear_loss_fits(stream, y.rows, last_layer->x.columns, y.columns)) {
@@ -66,6 +70,15 @@ void TrainingPlan::Batch::fuse(const Stream& stream, Value output, const Optimiz
   }
 }
 
+namespace {
+
+/// What an epoch takes; empty: all.
+ConstLabels chosen_rows(const ResidentData& data, const TrainingPlan::Options& options) {
+  return options.rows.empty() ? data.window_rows() : options.rows;
+}
+
+}  // namespace
+
 TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value output, Optimizer& optimizer,
                            const ResidentData& data, const Options& options)
     : network_(&network),
@@ -74,12 +87,13 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
       optimizer_(&optimizer),
       data_(&data),
       loss_(options.loss),
-      batch_size_(std::min(options.batch_size, options.rows.empty() ? data.rows() : options.rows.size)),
+      batch_size_(std::min(options.batch_size,
+                           chosen_rows(data, options).empty() ? data.rows() : chosen_rows(data, options).size)),
       permutation_key_(random_key(options.seed, RandomStream::permutation)),
       // The numbers of the input's node, which has no layer that would draw them.
       noise_key_(random_key(options.seed, RandomStream::layer, static_cast<std::uint32_t>(input.index))),
       native_stream_(stream.native()),
-      chosen_(options.rows),
+      chosen_(chosen_rows(data, options)),
       input_noise_(options.input_noise),
       order_(stream.device(), chosen_.empty() ? data.rows() : chosen_.size),
       positions_(stream.device(), chosen_.size),
@@ -94,13 +108,18 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
                                            " observation columns, but the network takes " +
                                            std::to_string(network.graph.columns(input)));
   }
-  if (takes_labels(loss_.kind) && data.labels().size != data.rows()) {
+  if (takes_labels(loss_.kind) && !data.has_labels()) {
     throw input_error("training data", "has no class labels, which softmax cross-entropy needs");
   }
   if (!input_noise_.empty() && input_noise_.size != network.graph.columns(input)) {
     throw Error(Error::Cause::internal, "training plan", "the input noise is not one deviation a column");
   }
-  data.check_targets(stream, loss_, network.graph.columns(output));
+  data.check_targets(stream, loss_, network.graph.columns(output) / data.targets_per_row());
+  if (data.targets_per_row() > 1 && !takes_labels(loss_.kind)) {
+    targets_per_row_ = data.count_targets(stream, chosen_) / static_cast<double>(chosen_.size);
+  } else {
+    targets_per_row_ = static_cast<double>(data.targets_per_row());
+  }
   network.parameters.require_trained("training");
   if (&optimizer.parameters() != &network.parameters) {
     throw Error(Error::Cause::internal, "training plan", "the optimizer was made for another network's parameters");
@@ -145,7 +164,9 @@ void TrainingPlan::choose_path(Stream& stream, Value output, const Options& opti
   const bool cuda = kernels::Recording::supported(stream);
   record_ = cuda && options.path != Path::direct;
   if (options.path == Path::direct || options.path == Path::recorded) return;
-  if (!input_noise_.empty()) {
+  if (data_->has_windows()) {
+    not_resident_ = "rows of the data are windows";
+  } else if (!input_noise_.empty()) {
     not_resident_ = "the inputs are disturbed by noise";
   } else if (options.precision == kernels::Precision::float32) {
     resident_ = ResidentMlp::find(stream, *network_, input_, output, *optimizer_, *data_, loss_, batch_size_,
@@ -192,21 +213,14 @@ void TrainingPlan::queue_step(Stream& stream, const Batch& batch) const {
 void TrainingPlan::queue_fused_step(Stream& stream, const Batch& batch) const {
   const Execution& execution = batch.execution;
   const Index rows = execution.rows();
-  Targets targets;
-  if (takes_labels(loss_.kind)) {
-    targets.labels = batch.label_targets.view();
-  } else {
-    targets.values = batch.values;
-  }
-  kernels::gather_batch(stream, {data_->inputs(), data_->values(), data_->labels()}, order_.view(), position_.data(),
-                        {execution.value(input_), batch.values, batch.label_targets.view()});
+  const Targets targets = queue_gather(stream, batch, true);
   disturb_inputs(stream, batch);
   if (!batch.not_overwriting.empty()) kernels::fill(stream, network_->parameters.gradient(), 0.0f);
   if (batch.last_layer) {
     queue_last_layer_with_loss(stream, batch, targets);
   } else {
     execution.forward(stream);
-    evaluate_loss(stream, loss_, execution.value(output_), targets, loss_sum_.view(), execution.gradient(output_));
+    queue_loss(stream, batch, targets);
   }
   execution.backward(stream, output_);
   if (batch.steps == nullptr) {
@@ -234,21 +248,52 @@ void TrainingPlan::queue_last_layer_with_loss(Stream& stream, const Batch& batch
                        loss);
 }
 
+/// Inputs and targets of a batch; of windows with several targets, batch.windows has the latter.
+Targets TrainingPlan::queue_gather(Stream& stream, const Batch& batch, bool together) const {
+  const ConstLabels rows = order_.view();
+  const Index* const first = position_.data();
+  const Matrix inputs = batch.execution.value(input_);
+  Targets targets;
+  if (batch.windows != nullptr) {
+    kernels::gather_rows(stream, data_->inputs(), rows, first, inputs);
+    batch.windows->gather(stream, *data_, rows, first);
+    return targets;
+  }
+  if (takes_labels(loss_.kind)) {
+    targets.labels = batch.label_targets.view();
+  } else {
+    targets.values = batch.values;
+  }
+  if (together) {
+    kernels::gather_batch(stream, {data_->inputs(), data_->values(), data_->labels()}, rows, first,
+                          {inputs, batch.values, batch.label_targets.view()});
+    return targets;
+  }
+  kernels::gather_rows(stream, data_->inputs(), rows, first, inputs);
+  if (takes_labels(loss_.kind)) {
+    kernels::gather_labels(stream, data_->labels(), rows, first, batch.label_targets.view());
+  } else {
+    kernels::gather_rows(stream, data_->values(), rows, first, batch.values);
+  }
+  return targets;
+}
+
+void TrainingPlan::queue_loss(Stream& stream, const Batch& batch, const Targets& targets) const {
+  const Matrix prediction = batch.execution.value(output_), gradient = batch.execution.gradient(output_);
+  if (batch.windows != nullptr) {
+    batch.windows->evaluate(stream, loss_, prediction, loss_sum_.view(), gradient);
+  } else {
+    evaluate_loss(stream, loss_, prediction, targets, loss_sum_.view(), gradient);
+  }
+}
+
 void TrainingPlan::queue_plain_step(Stream& stream, const Batch& batch) const {
   const Execution& execution = batch.execution;
-  kernels::gather_rows(stream, data_->inputs(), order_.view(), position_.data(), execution.value(input_));
+  const Targets targets = queue_gather(stream, batch, false);
   disturb_inputs(stream, batch);
-  Targets targets;
-  if (!takes_labels(loss_.kind)) {
-    kernels::gather_rows(stream, data_->values(), order_.view(), position_.data(), batch.values);
-    targets.values = batch.values;
-  } else {
-    kernels::gather_labels(stream, data_->labels(), order_.view(), position_.data(), batch.label_targets.view());
-    targets.labels = batch.label_targets.view();
-  }
   kernels::fill(stream, network_->parameters.gradient(), 0.0f);
   execution.forward(stream);
-  evaluate_loss(stream, loss_, execution.value(output_), targets, loss_sum_.view(), execution.gradient(output_));
+  queue_loss(stream, batch, targets);
   execution.backward(stream, output_);
   optimizer_->step(stream);
   kernels::advance(stream, position_.data(), execution.rows());
@@ -319,7 +364,7 @@ Index TrainingPlan::recorded_together(Index most) const {
 double TrainingPlan::finish_epoch(Stream& stream) {
   double sum = 0.0;
   kernels::copy_to_host(stream, &sum, loss_sum_.data(), sizeof(sum));
-  return sum / static_cast<double>(row_);
+  return sum / (static_cast<double>(row_) * targets_per_row_);
 }
 
 double TrainingPlan::run_epoch(Stream& stream, Index epoch) {
@@ -341,7 +386,7 @@ double TrainingPlan::loss_of(Stream& reader, Index epoch) const {
 
 std::string TrainingPlan::describe_fusion() const {
   const auto unless = [](const std::string& reason) { return reason.empty() ? "" : " (" + reason + ")"; };
-  std::string text = "inputs and targets gathered together; ";
+  std::string text = full_->windows != nullptr ? "" : "inputs and targets gathered together; ";
   text += full_->last_layer ? "the last layer with the loss" : "the loss by itself" + unless(full_->not_with_loss);
   if (full_->steps != nullptr) return text + "; optimizer steps with the weight gradients; ";
   text += full_->not_overwriting.empty() ? "; weight gradients overwritten"
@@ -403,8 +448,10 @@ std::string TrainingPlan::describe_products(const StepCost& cost) const {
 std::string TrainingPlan::describe() const {
   std::string text = std::to_string(steps_per_epoch()) + " steps an epoch: batches of " + std::to_string(batch_size_);
   if (rest_ != nullptr) text += ", the last of " + std::to_string(rest_->execution.rows());
-  text += "; data resident on the device (" + std::to_string(rows()) + " rows" +
-          (chosen_.empty() ? "" : ", chosen of " + std::to_string(data_->rows())) + "); ";
+  const std::string all = std::to_string(data_->rows());
+  text += "; data resident on the device (" + std::to_string(rows()) +
+          (data_->has_windows() ? " windows of " + all + " rows" : " rows") +
+          (chosen_.empty() || data_->has_windows() ? "" : ", chosen of " + all) + "); ";
   if (resident_) {
     return text + "an epoch in one launch, the network " + resident_->describe() + "; " + describe_cost();
   }

@@ -7,6 +7,7 @@
 #include "engine/optimizer.h"
 #include "engine/resident_data.h"
 #include "engine/resident_mlp.h"
+#include "engine/window_targets.h"
 #include "kernels/operation_count.h"
 #include "kernels/philox.h"
 #include "kernels/recording.h"
@@ -64,6 +65,9 @@ class TrainingPlan {
     ConstVector input_noise = {};
   };
 
+  /// Of data with windows (RowWindows), an epoch takes every window once, and `output` has the prediction of each
+  /// target behind the other. Where there are several targets the loss is a few launches by itself.
+  ///
   /// The network is trained to make the loss of `output` small, given `input`: its layers run in Mode::train, and their
   /// random numbers depend on the seed and the optimizer's step number, so that a resumed training draws those of the
   /// uninterrupted one. Everything passed by reference must outlive the plan and keep its place. Errors: input_error
@@ -73,7 +77,8 @@ class TrainingPlan {
                const ResidentData& data, const Options& options);
 
   /// One pass over the data in the order that (seed, epoch) determines; the last batch holds what is left over. Returns
-  /// the mean loss over the epoch, each batch with the weights it met. Waits for the stream.
+  /// the mean loss over the epoch (over the targets that count, of windows), each batch with the weights it met. Waits
+  /// for the stream.
   double run_epoch(Stream& stream, Index epoch);
 
   /// The parts of run_epoch, for those who measure or mix: order of the rows and position 0; steps, one if not said
@@ -155,6 +160,7 @@ class TrainingPlan {
     /// Decides what a step does together.
     void fuse(const Stream& stream, Value output, const Optimizer& optimizer, const LossOptions& loss);
 
+    std::unique_ptr<WindowTargets> windows;  ///< In place of what follows, where a row has several targets.
     Buffer<float> value_targets;
     Buffer<std::int32_t> label_targets;
     Matrix values;
@@ -173,6 +179,8 @@ class TrainingPlan {
   void queue_step(Stream& stream, const Batch& batch) const;
   void queue_plain_step(Stream& stream, const Batch& batch) const;
   void queue_fused_step(Stream& stream, const Batch& batch) const;
+  void queue_loss(Stream& stream, const Batch& batch, const Targets& targets) const;
+  Targets queue_gather(Stream& stream, const Batch& batch, bool together) const;
   void queue_last_layer_with_loss(Stream& stream, const Batch& batch, const Targets& targets) const;
   void run_portion(Stream& stream, const Portion& portion);
   Index recorded_together() const { return recorded_together(most_recorded_steps_); }
@@ -195,10 +203,11 @@ class TrainingPlan {
   bool fuse_ = false;
   Index most_recorded_steps_ = 1;
   std::optional<ResidentMlp> resident_;
-  std::string not_resident_;  ///< Why.
-  Index row_ = 0;             ///< Host's copy of position_.
-  ConstLabels chosen_;        ///< Options::rows.
-  ConstVector input_noise_;   ///< Options::input_noise.
+  std::string not_resident_;      ///< Why.
+  Index row_ = 0;                 ///< Host's copy of position_.
+  double targets_per_row_ = 1.0;  ///< That count, on average.
+  ConstLabels chosen_;            ///< Options::rows.
+  ConstVector input_noise_;       ///< Options::input_noise.
   Buffer<std::int32_t> order_;
   Buffer<std::int32_t> positions_;  ///< In chosen_: the permutation.
   Buffer<Index> epoch_;

@@ -22,6 +22,22 @@ void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const I
   eigen::gather_labels(stream, source, rows, first, out);
 }
 
+void gather_label_windows(Stream& stream, ConstLabels source, Index window, ConstLabels rows, const Index* first,
+                          Labels out) {
+  require(window >= 1 && out.size % window == 0, "gather_label_windows",
+          "out [count window] for a window of 1 or more");
+  require(out.size / window <= rows.size, "gather_label_windows", "no more windows in out than row numbers");
+  if (out.empty()) return;
+  if (is_only_counted(stream, ConstLabels{source.data, out.size}, ConstLabels{rows.data, out.size / window}, first,
+                      out)) {
+    return;
+  }
+  if (stream.backend() == Backend::cuda) {
+    return MYNAH_ON_CUDA(gather_label_windows, stream, source, window, rows, first, out);
+  }
+  eigen::gather_label_windows(stream, source, window, rows, first, out);
+}
+
 void gather_batch(Stream& stream, const BatchSource& source, ConstLabels rows, const Index* first,
                   const BatchPlace& out) {
   const Index count = out.inputs.rows;

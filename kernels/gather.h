@@ -16,6 +16,12 @@ void gather_rows(Stream& stream, ConstMatrixOf<Scalar> source, ConstLabels rows,
 /// The same for class indices: out_i = source[rows[first + i]]. source [source_rows], out [count].
 void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const Index* first, Labels out);
 
+/// The same for `window` labels in a row: out_(i window + s) = source[rows[first + i] + s] for s in [0, window): what
+/// gather_rows does for a matrix whose rows overlap. source [any size], rows: numbers in [0, source.size - window] (not
+/// checked), out [count window].
+void gather_label_windows(Stream& stream, ConstLabels source, Index window, ConstLabels rows, const Index* first,
+                          Labels out);
+
 /// A data set, or a batch of it: inputs and, row by row, either target values or class indices.
 struct BatchSource {
   ConstMatrix inputs;
@@ -35,6 +41,7 @@ void gather_batch(Stream& stream, const BatchSource& source, ConstLabels rows, c
 
 MYNAH_CUDA_TWIN_OF_FLOATS(gather_rows)
 MYNAH_CUDA_TWIN(gather_labels)
+MYNAH_CUDA_TWIN(gather_label_windows)
 MYNAH_CUDA_TWIN(gather_batch)
 
 namespace eigen {
@@ -42,6 +49,7 @@ template <class Scalar>
 void gather_rows(Stream&, MatrixView<const Scalar> source, ConstLabels rows, const Index* first,
                  MatrixView<Scalar> out);
 void gather_labels(Stream&, ConstLabels source, ConstLabels rows, const Index* first, Labels out);
+void gather_label_windows(Stream&, ConstLabels source, Index window, ConstLabels rows, const Index* first, Labels out);
 void gather_batch(Stream&, const BatchSource& source, ConstLabels rows, const Index* first, const BatchPlace& out);
 }  // namespace eigen
 

@@ -30,6 +30,18 @@ struct GatherLabels {
   }
 };
 
+struct GatherLabelWindows {
+  ConstLabels source;
+  Index window;
+  ConstLabels rows;
+  const Index* first;
+  Labels out;
+  template <int width>
+  __device__ void at(Index row, Index column) const {
+    out.data[row * window + column] = source.data[rows.data[(first == nullptr ? 0 : first[0]) + row] + column];
+  }
+};
+
 /// Inputs and targets side by side: columns of the map up to `split` are those of the inputs, rounded up to a pack, the
 /// others those of the values, or the label. One launch for two, in whose rows the number is looked up once.
 struct GatherBatch {
@@ -78,6 +90,12 @@ void gather_rows(Stream& stream, ConstMatrix source, ConstLabels rows, const Ind
 
 void gather_labels(Stream& stream, ConstLabels source, ConstLabels rows, const Index* first, Labels out) {
   map_singly(stream, "gather_labels", out.size, GatherLabels{source, rows, first, out});
+}
+
+void gather_label_windows(Stream& stream, ConstLabels source, Index window, ConstLabels rows, const Index* first,
+                          Labels out) {
+  map(stream, "gather_label_windows", out.size / window, window, false,
+      GatherLabelWindows{source, window, rows, first, out});
 }
 
 }  // namespace mynah::kernels::cuda

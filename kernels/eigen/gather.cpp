@@ -1,5 +1,7 @@
 #include "kernels/gather.h"
 
+#include <algorithm>
+
 #include "kernels/eigen/map.h"
 #include "kernels/eigen/vectorized/views.h"
 
@@ -22,6 +24,12 @@ void gather_rows(Stream&, MatrixView<const Scalar> source, ConstLabels rows, con
 void gather_labels(Stream&, ConstLabels source, ConstLabels rows, const Index* first, Labels out) {
   const ConstLabels chosen = chosen_rows(rows, first, out.size);
   for (Index i = 0; i < out.size; ++i) out.data[i] = source.data[chosen.data[i]];
+}
+
+void gather_label_windows(Stream&, ConstLabels source, Index window, ConstLabels rows, const Index* first, Labels out) {
+  const Index count = out.size / window;
+  const ConstLabels chosen = chosen_rows(rows, first, count);
+  for (Index i = 0; i < count; ++i) std::copy_n(source.data + chosen.data[i], window, out.data + i * window);
 }
 
 template <>

@@ -29,6 +29,18 @@ void labels_case(Parity& run, const VectorCase& shape, Index source_size) {
   });
 }
 
+void windows_case(Parity& run, const VectorCase& shape, Index window) {
+  run.bytes(8.0 * static_cast<double>(shape.size * window));
+  const auto source = run.labels(50 + window, 1000, shape.offset);
+  const auto rows = run.labels(shape.size + 3, 50);
+  const auto first = run.given<Index>({3}, 1, 1);
+  const auto out = run.output<std::int32_t>(1, shape.size * window, {0, shape.offset});
+  run.expect_same([=](const Place& at) {
+    kernels::gather_label_windows(at.stream, at.vector(source), window, at.vector(rows), at.pointer(first),
+                                  at.vector(out));
+  });
+}
+
 /// Inputs, and targets of so many columns; 0: labels.
 void batch_case(Parity& run, const MatrixCase& shape, Index target_columns, Layout target_layout) {
   const auto inputs = run.input(50, shape.columns, shape.layout);
@@ -66,6 +78,13 @@ const Family gather("gather", [](Family& family) {
     });
   }
   for (const VectorCase& shape : vector_cases()) {
+    if (shape.size > 2000) continue;
+    for (const Index window : {1, 5}) {
+      family.operation("gather_label_windows", text_of(shape) + " of " + std::to_string(window),
+                       [=](Parity& run) { windows_case(run, shape, window); });
+    }
+  }
+  for (const VectorCase& shape : vector_cases()) {
     family.operation("gather_labels", text_of(shape), [=](Parity& run) { labels_case(run, shape, 50); });
   }
   for (const MatrixCase& shape : {MatrixCase{4096, 17, {}}, {100000, 111, {}}}) {
@@ -81,9 +100,9 @@ const Family gather("gather", [](Family& family) {
     kernels::gather_rows(dump.stream(), source, rows, nullptr, out);
     dump.expect("out", out, 0.0);
   });
-  family.without({"gather_rows", "gather_labels", "gather_batch"}, {Aspect::gradient, Aspect::tangent},
-                 "it takes a batch from the data, of which nothing is trained");
-  family.without({"gather_labels", "gather_batch"}, {Aspect::pytorch},
+  family.without({"gather_rows", "gather_labels", "gather_label_windows", "gather_batch"},
+                 {Aspect::gradient, Aspect::tangent}, "it takes a batch from the data, of which nothing is trained");
+  family.without({"gather_labels", "gather_label_windows", "gather_batch"}, {Aspect::pytorch},
                  "what is moved is compared with the CPU to the bit");
 });
 

@@ -224,6 +224,52 @@ TEST_F(Program, ComparesRunsWithABaseline) {
                  "one episode", "2 or more");
 }
 
+/// What a policy remembers goes with its file through every verb, and through a stop.
+TEST_F(Program, PoliciesWithAMemory) {
+  const std::string data = record("cartpole", 6, "demos.npz");
+  const std::vector<std::string> train{"train", "bc",       "--data", data,       "--task", "cartpole", "--hidden",
+                                       "16",    "--epochs", "2",      "--device", "cpu",    "--json"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), train.begin(), train.end());
+    return run_program(more);
+  };
+  const std::vector<std::vector<std::string>> memories{
+      {"--history", "3"},
+      {"--chunk", "4", "--chunk-execution", "open-loop", "--history", "2"},
+      {"--recurrent", "8", "--sequence-length", "16"}};
+  for (std::size_t i = 0; i < memories.size(); ++i) {
+    const std::string run = path("run" + std::to_string(i));
+    std::vector<std::string> options = memories[i];
+    options.insert(options.end(), {"--out", run});
+    auto result = with(options);
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    EXPECT_THAT(read_file(run + "/config.toml"), HasSubstr(memories[i][0].substr(2) + " = " + memories[i][1]));
+    result = run_program({"train", "bc", "--config", run + "/config.toml", "--out", path("again"), "--overwrite"});
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    EXPECT_EQ(read_file(path("again/policy.safetensors")), read_file(run + "/policy.safetensors"));
+
+    result = run_program({"evaluate", run, "--episodes", "7", "--device", "cpu", "--json"});
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    const std::string recorded = path("recorded" + std::to_string(i) + ".npz");
+    result = run_program({"record", "--policy", run, "--episodes", "2", "--device", "cpu", "--out", recorded});
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    // The policy agrees with itself: predict goes through episodes as acting does.
+    result =
+        run_program({"predict", run, "--data", recorded, "--out", path("actions.csv"), "--device", "cpu", "--json"});
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    EXPECT_EQ(result.json().at("accuracy"), 1.0);
+  }
+  EXPECT_EQ(run_program({"export", path("run1"), "--out", path("plain"), "--json"}).json().at("network"),
+            "Linear(8, 16), relu, Linear(16, 8)");
+  expect_refused(run_program({"export", path("run2"), "--out", path("plain2")}), "has a recurrent state of 8",
+                 "torch.nn.GRU");
+  expect_refused(with({"--out", path("x"), "--history", "2", "--population", "seeds=2"}), "--population",
+                 "one at a time");
+  expect_refused(with({"--out", path("x"), "--recurrent", "8", "--chunk", "2"}), "--recurrent 8", "leave out");
+  expect_refused(with({"--out", path("x"), "--chunk", "2", "--chunk-execution", "all"}), "--chunk-execution all",
+                 "ensemble or open-loop");
+}
+
 TEST_F(Program, ConfigurationFileAndCommandLine) {
   const std::string data = record("cartpole", 6, "demos.npz");
   write_file(path("bc.toml"), "data = \"" + data + "\"\nhidden = [8]\nepochs = 2\nbatch_size = 100\n");

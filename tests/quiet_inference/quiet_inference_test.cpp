@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "algorithms/policy.h"
+#include "algorithms/policy_session.h"
 #include "algorithms/resident_inference.h"
 #include "tests/quiet_inference/interposed.h"
 
@@ -195,6 +196,35 @@ TEST(QuietInferenceOf, EveryHead) {
       };
       in_a_cage ? expect_no_system_call(work) : expect_quiet(work);
     }
+  }
+}
+
+/// From its construction on, whatever it remembers.
+TEST(QuietInferenceOf, SessionsWithAMemory) {
+  std::vector<PolicyMemory> memories(4);
+  memories[0].history = 4;
+  memories[1].chunk = 8;
+  memories[2].history = 2, memories[2].chunk = 3;
+  memories[2].chunk_execution = PolicyMemory::ChunkExecution::open_loop;
+  memories[3].recurrent = 32;
+  for (const PolicyMemory& memory : memories) {
+    SCOPED_TRACE(memory.describe());
+    PolicyDescription description;
+    description.mlp = {5, {33, 17}, 2};
+    description.normalize_actions = true;
+    description.memory = memory;
+    Policy policy({}, description, 1);
+    PolicySession session(policy);
+    const std::vector<float> observation{1.0f, -2.0f, 0.5f, 8.0f, -30.0f};
+    std::vector<float> action(2);
+    const auto work = [&] {
+      for (int call = 0; call < calls; ++call) {
+        if (call % 100 == 0) session.begin_episode();
+        session.act(observation, action);
+      }
+    };
+    expect_quiet(work);
+    expect_no_system_call(work);
   }
 }
 

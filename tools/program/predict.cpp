@@ -4,8 +4,10 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "algorithms/ensemble.h"
+#include "algorithms/policy_session.h"
 #include "engine/atomic_file.h"
 #include "engine/demonstrations.h"
 #include "engine/device.h"
@@ -48,21 +50,49 @@ std::string header(const Ensemble& ensemble) {
   return fmt::format("{}\n", fmt::join(names, ","));
 }
 
+/// The ensemble, or a single policy that goes through the episodes of the data with what it remembers of them.
+class Predictor {
+ public:
+  explicit Predictor(Ensemble& ensemble) : ensemble_(&ensemble) {
+    if (ensemble.size() == 1 && ensemble.description().memory.remembers()) session_.emplace(ensemble.member(0));
+  }
+
+  void begin_episode() {
+    if (session_) session_->begin_episode();
+  }
+  Index choose(std::span<const float> observation, float* disagreement) {
+    return session_ ? session_->choose(observation) : ensemble_->choose(observation, disagreement);
+  }
+  void act(std::span<const float> observation, std::span<float> action, std::span<float> disagreement) {
+    session_ ? session_->act(observation, action) : ensemble_->act(observation, action, disagreement);
+  }
+
+ private:
+  Ensemble* ensemble_;
+  std::optional<PolicySession> session_;
+};
+
 Predictions predict(Ensemble& ensemble, const Demonstrations& data) {
   Predictions result{header(ensemble)};
   const bool several = ensemble.size() > 1, discrete = ensemble.description().discrete;
   std::vector<float> action(static_cast<std::size_t>(ensemble.output_size()));
   std::vector<float> disagreement(static_cast<std::size_t>(ensemble.disagreement_size()));
   const auto out = std::back_inserter(result.csv);
+  Predictor predictor(ensemble);
+  Index episode = -1;
   for (Index row = 0; row < data.rows(); ++row) {
+    if (const Index now = data.episode_of(row); now != episode) {
+      episode = now;
+      predictor.begin_episode();
+    }
     const ConstVector observation = data.observation_matrix().row(row);
     const std::span<const float> values(observation.data, static_cast<std::size_t>(observation.size));
     if (discrete) {
-      const Index choice = ensemble.choose(values, disagreement.data());
+      const Index choice = predictor.choose(values, disagreement.data());
       fmt::format_to(out, "{}", choice);
       result.correct += data.discrete && data.labels[static_cast<std::size_t>(row)] == choice ? 1 : 0;
     } else {
-      ensemble.act(values, action, disagreement);
+      predictor.act(values, action, disagreement);
       fmt::format_to(out, "{}", fmt::join(action, ","));
       const bool comparable = !data.discrete && data.action_size == ensemble.output_size();
       for (std::size_t c = 0; comparable && c < action.size(); ++c) {
@@ -124,7 +154,9 @@ void add_predict(CLI::App& app) {
                                          "from the actions recorded there. The run of a population gives the mean "
                                          "action of its members and, behind\n"
                                          "it, their disagreement: the standard deviation of each action, or the "
-                                         "mutual information in nats.");
+                                         "mutual information in nats. A policy with a "
+                                         "memory goes through each episode from\n"
+                                         "its beginning.");
   const auto request = std::make_shared<Request>();
   command->add_option("policy", request->policy, "Run folder or policy file")->required();
   command->add_option("--data", request->data, "Observations: a file of demonstrations")->required();

@@ -169,7 +169,8 @@ void add_train(CLI::App& app) {
       "(or\n"
       "the negative logarithm of their likelihood, with --head gaussian or mixture) and\n"
       "softmax cross-entropy for discrete ones. Episodes are held out for validation; training stops when they get no\n"
-      "better, and the best weights are kept. --out becomes a folder with config.toml, metrics.jsonl, TensorBoard\n"
+      "better, and the best weights are kept. With --history, --chunk or --recurrent the policy remembers its episode. "
+      "--out becomes a folder with config.toml, metrics.jsonl, TensorBoard\n"
       "events, checkpoints and policy.safetensors; a run that was stopped goes on with `mynah resume RUN`.");
   const auto request = std::make_shared<TrainRequest>();
   request->options = std::make_unique<TableOptions>(*cloning, request->settings.table());

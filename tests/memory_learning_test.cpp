@@ -1,0 +1,96 @@
+// That what a policy remembers is worth its while: clones of the same demonstrations, with a memory and without, judged
+// by what they do in tasks that hide something (tests/memory_tasks.h says why they are hard). Each over 5 seeds.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "algorithms/behaviour_cloning.h"
+#include "algorithms/evaluation.h"
+#include "algorithms/policy_actor.h"
+#include "engine/split.h"
+#include "tests/memory_tasks.h"
+
+namespace mynah::tests {
+namespace {
+
+constexpr int seeds = 5;
+
+/// Mean return of a clone with each seed, over 50 episodes that no demonstration begins as.
+std::vector<double> returns_of_clones(const Task& task, const Demonstrations& demonstrations,
+                                      BehaviourCloningOptions options, const std::string& name) {
+  std::vector<double> means;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    options.seed = static_cast<std::uint64_t>(seed);
+    SplitOptions split_options;
+    split_options.seed = options.seed;
+    const DataSplit split = split_by_episode(demonstrations, split_options);
+    BehaviourCloning cloning({}, demonstrations, split.train, split.validation, options);
+    cloning.fit();
+    PolicyActor actor(cloning.policy(), task);
+    RolloutOptions episodes;
+    episodes.episodes = 50;
+    episodes.seed = 1000;
+    means.push_back(evaluate(cloning.policy().stream(), task, actor, episodes).return_mean);
+    testing::Test::RecordProperty(name + "_seed_" + std::to_string(seed), std::to_string(means.back()));
+  }
+  std::string text;
+  for (const double mean : means) text += " " + std::to_string(mean);
+  std::printf("%s, %s, mean return on seeds 1 to 5:%s\n", task.description().name.c_str(), name.c_str(), text.c_str());
+  return means;
+}
+
+double least(const std::vector<double>& values) {
+  return *std::min_element(values.begin(), values.end());
+}
+double most(const std::vector<double>& values) {
+  return *std::max_element(values.begin(), values.end());
+}
+
+BehaviourCloningOptions small_network() {
+  BehaviourCloningOptions options;
+  options.hidden = {32};
+  options.epochs = 40;
+  options.patience = 10;
+  options.learning_rate = 3e-3;
+  return options;
+}
+
+TEST(LearningWithMemory, HiddenVelocityNeedsAHistoryOrARecurrentState) {
+  const HiddenVelocityTask task;
+  const Demonstrations demonstrations = HiddenVelocityTask::demonstrations(100, 7);
+  BehaviourCloningOptions options = small_network();
+  options.hidden = {64, 64};
+  const auto neither = returns_of_clones(task, demonstrations, options, "neither");
+  options.memory.history = 3;
+  const auto history = returns_of_clones(task, demonstrations, options, "history");
+  options.memory = {};
+  options.hidden = {64};
+  options.memory.recurrent = 24;
+  options.memory.sequence_length = 64;
+  options.batch_size = 8;
+  options.learning_rate = 1e-2;
+  options.epochs = 60;
+  const auto recurrent = returns_of_clones(task, demonstrations, options, "recurrent");
+  EXPECT_LT(most(neither), -1200.0);
+  EXPECT_GT(least(history), -400.0);
+  EXPECT_GT(least(recurrent), -900.0);
+}
+
+TEST(LearningWithMemory, DelayedActionsNeedChunks) {
+  const HesitationTask task;
+  const Demonstrations demonstrations = HesitationTask::demonstrations(40, 7);
+  BehaviourCloningOptions options = small_network();
+  const auto single = returns_of_clones(task, demonstrations, options, "single_actions");
+  options.memory.chunk = 16;
+  const auto ensemble = returns_of_clones(task, demonstrations, options, "ensemble");
+  options.memory.chunk_execution = PolicyMemory::ChunkExecution::open_loop;
+  const auto open_loop = returns_of_clones(task, demonstrations, options, "open_loop");
+  EXPECT_LT(most(single), 0.1);
+  EXPECT_GT(least(ensemble), 0.9);
+  EXPECT_GT(least(open_loop), 0.9);
+}
+
+}  // namespace
+}  // namespace mynah::tests

@@ -1,0 +1,145 @@
+#include "tests/memory_tasks.h"
+
+#include "algorithms/experts.h"
+#include "algorithms/rollout.h"
+#include "algorithms/tasks/pendulum.h"
+#include "kernels/dynamics/outcome.h"
+#include "kernels/elementwise.h"
+#include "kernels/philox.h"
+
+namespace mynah::tests {
+namespace {
+
+using kernels::EpisodeStatus;
+
+TaskDescription position_of_pendulum() {
+  TaskDescription description = PendulumTask().description();
+  description.name = "Pendulum with a hidden velocity";
+  description.observation_size = 2;
+  description.observation_names = {"cos_angle", "sin_angle"};
+  return description;
+}
+
+constexpr double stride = 0.05, goal = 0.5;
+constexpr int wait = 10;
+
+TaskDescription line() {
+  TaskDescription description;
+  description.name = "hesitation";
+  description.state_size = 1;
+  description.observation_size = 1;
+  description.discrete = true;
+  description.action_count = 2;
+  description.max_steps = 60;
+  description.observation_names = {"position"};
+  description.action_names = {"stay", "go"};
+  return description;
+}
+
+double start_of(std::uint64_t seed, Index episode) {
+  const PhiloxBlock words = philox(random_key(seed, RandomStream::task), static_cast<std::uint64_t>(episode), 0);
+  return -0.75 + 0.25 * dynamics::symmetric_uniform(words.x);
+}
+
+}  // namespace
+
+HiddenVelocityTask::HiddenVelocityTask() : Task(position_of_pendulum()), pendulum_(std::make_unique<PendulumTask>()) {}
+
+kernels::EpisodeBatch HiddenVelocityTask::whole(const kernels::EpisodeBatch& batch) const {
+  if (observations_.size() != batch.rows() * 3) observations_ = Buffer<float>(DeviceId{}, batch.rows() * 3);
+  kernels::EpisodeBatch result = batch;
+  result.observations = {observations_.data(), batch.rows(), 3};
+  return result;
+}
+
+void HiddenVelocityTask::observe(Stream& stream, const kernels::EpisodeBatch& batch) const {
+  const Matrix all{observations_.data(), batch.rows(), 3};
+  kernels::copy(stream, all.middle_columns(0, 2), batch.observations);
+}
+
+void HiddenVelocityTask::reset(Stream& stream, std::uint64_t seed, Index first_episode,
+                               const kernels::EpisodeBatch& batch) const {
+  pendulum_->reset(stream, seed, first_episode, whole(batch));
+  observe(stream, batch);
+}
+
+void HiddenVelocityTask::step(Stream& stream, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const {
+  pendulum_->step(stream, actions, whole(batch));
+  observe(stream, batch);
+}
+
+Demonstrations HiddenVelocityTask::demonstrations(Index episodes, std::uint64_t seed) {
+  const PendulumTask task;
+  Stream cpu({});
+  CollectOptions options;
+  options.episodes = episodes;
+  options.seed = seed;
+  Demonstrations all = collect(cpu, task, *make_expert(task), options);
+  Demonstrations result = all;
+  result.observation_size = 2;
+  result.observation_names.clear();
+  result.observations.clear();
+  result.next_observations.clear();
+  for (std::size_t i = 0; i < all.observations.size(); i += 3) {
+    result.observations.push_back(all.observations[i]);
+    result.observations.push_back(all.observations[i + 1]);
+  }
+  return result;
+}
+
+HesitationTask::HesitationTask() : Task(line()) {}
+
+void HesitationTask::reset(Stream&, std::uint64_t seed, Index first_episode, const kernels::EpisodeBatch& batch) const {
+  for (Index m = 0; m < batch.rows(); ++m) {
+    batch.states.data[m * batch.states.stride] = start_of(seed, first_episode + m);
+    batch.observations.data[m * batch.observations.stride] =
+        static_cast<float>(batch.states.data[m * batch.states.stride]);
+    batch.rewards.data[m] = 0.0f;
+    batch.returns.data[m] = 0.0;
+    batch.elapsed.data[m] = 0;
+    batch.status.data[m] = static_cast<std::int32_t>(EpisodeStatus::running);
+  }
+}
+
+void HesitationTask::step(Stream&, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const {
+  for (Index m = 0; m < batch.rows(); ++m) {
+    double& position = batch.states.data[m * batch.states.stride];
+    batch.rewards.data[m] = 0.0f;
+    if (batch.status.data[m] == static_cast<std::int32_t>(EpisodeStatus::running)) {
+      if (actions.labels.data[m] == 1) position += stride;
+      ++batch.elapsed.data[m];
+      if (position >= goal) {
+        batch.rewards.data[m] = 1.0f;
+        batch.returns.data[m] += 1.0;
+        batch.status.data[m] = static_cast<std::int32_t>(EpisodeStatus::terminated);
+      } else if (batch.elapsed.data[m] == description().max_steps) {
+        batch.status.data[m] = static_cast<std::int32_t>(EpisodeStatus::timed_out);
+      }
+    }
+    batch.observations.data[m * batch.observations.stride] = static_cast<float>(position);
+  }
+}
+
+Demonstrations HesitationTask::demonstrations(Index episodes, std::uint64_t seed) {
+  Demonstrations data;
+  data.observation_size = 1;
+  data.discrete = true;
+  data.action_count = 2;
+  data.source = "hesitating demonstrator";
+  for (Index episode = 0; episode < episodes; ++episode) {
+    int waited = 0;
+    for (double position = start_of(seed, episode); position < goal;) {
+      const bool waits = position > -stride && waited < wait;
+      waited += waits ? 1 : 0;
+      data.observations.push_back(static_cast<float>(position));
+      data.labels.push_back(waits ? 0 : 1);
+      data.terminals.push_back(0);
+      if (!waits) position += stride;
+    }
+    data.terminals.back() = 1;
+    data.episode_ends.push_back(data.rows());
+  }
+  return data;
+}
+
+}  // namespace mynah::tests
