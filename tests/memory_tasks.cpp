@@ -2,7 +2,6 @@
 
 #include "algorithms/experts.h"
 #include "algorithms/rollout.h"
-#include "algorithms/tasks/pendulum.h"
 #include "kernels/dynamics/outcome.h"
 #include "kernels/elementwise.h"
 #include "kernels/philox.h"
@@ -13,7 +12,7 @@ namespace {
 using kernels::EpisodeStatus;
 
 TaskDescription position_of_pendulum() {
-  TaskDescription description = PendulumTask().description();
+  TaskDescription description = make_task("pendulum")->description();
   description.name = "Pendulum with a hidden velocity";
   description.observation_size = 2;
   description.observation_names = {"cos_angle", "sin_angle"};
@@ -43,7 +42,7 @@ double start_of(std::uint64_t seed, Index episode) {
 
 }  // namespace
 
-HiddenVelocityTask::HiddenVelocityTask() : Task(position_of_pendulum()), pendulum_(std::make_unique<PendulumTask>()) {}
+HiddenVelocityTask::HiddenVelocityTask() : Task(position_of_pendulum()), pendulum_(make_task("pendulum")) {}
 
 kernels::EpisodeBatch HiddenVelocityTask::whole(const kernels::EpisodeBatch& batch) const {
   if (observations_.size() != batch.rows() * 3) observations_ = Buffer<float>(DeviceId{}, batch.rows() * 3);
@@ -69,12 +68,12 @@ void HiddenVelocityTask::step(Stream& stream, const ActionBatch& actions, const 
 }
 
 Demonstrations HiddenVelocityTask::demonstrations(Index episodes, std::uint64_t seed) {
-  const PendulumTask task;
+  const auto task = make_task("pendulum");
   Stream cpu({});
   CollectOptions options;
   options.episodes = episodes;
   options.seed = seed;
-  Demonstrations all = collect(cpu, task, *make_expert(task), options);
+  Demonstrations all = collect(cpu, *task, *make_expert(*task), options);
   Demonstrations result = all;
   result.observation_size = 2;
   result.observation_names.clear();

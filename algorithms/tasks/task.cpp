@@ -110,12 +110,6 @@ std::unique_ptr<Task> make_task(std::string_view name, const TaskOptions& option
     if (options.model.empty()) return task.make(options);
     throw input_error("--model " + options.model, task.name + " is not simulated by MuJoCo", "leave --model out");
   }
-  for (auto& task : all_tasks()) {
-    if (!names(name, task->description().name)) continue;
-    if (options.model.empty()) return std::move(task);
-    throw input_error("--model " + options.model, task->description().name + " is not simulated by MuJoCo",
-                      "leave --model out");
-  }
   throw input_error("task '" + std::string(name) + "'", "there is no such task", "the tasks are: " + known_tasks());
 }
 

@@ -53,8 +53,8 @@ struct TaskOptions {
   Index max_steps = 0;
   /// What a task lets one choose beside: algorithms/tasks/task_parameters.h. Those that are not named keep the task's
   /// defaults; with others there are no reference returns, except where they would be the same.
-  std::map<std::string, std::string> parameters;
-  std::string model;  ///< The MJCF file of a task that MuJoCo simulates; empty: its own (tasks/mujoco/robot.h).
+  std::map<std::string, std::string> parameters = {};
+  std::string model = {};  ///< The MJCF file of a task that MuJoCo simulates; empty: its own (tasks/mujoco/robot.h).
 };
 
 /// Actions for the rows of a batch, in device memory: the one that fits the task is filled, the other is empty.
