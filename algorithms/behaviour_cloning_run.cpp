@@ -79,7 +79,8 @@ struct Job {
       progress.message("using the " + device_name(device) + ": " + cuda_unavailable_reason());
     }
     PolicyDescription names;
-    if (!settings.task.empty()) describe_task(*make_task(settings.task, {.model = settings.model}), demonstrations, names);
+    if (!settings.task.empty())
+      describe_task(*make_task(settings.task, {.model = settings.model}), demonstrations, names);
     if (settings.population.empty()) {
       cloning = std::make_unique<BehaviourCloning>(device, demonstrations, split.train, split.validation,
                                                    settings.cloning, std::move(names));

@@ -164,9 +164,9 @@ TEST_F(Program, CrossValidation) {
   EXPECT_THAT(result.errors, testing::HasSubstr("7 episodes (1400 rows) in 3 folds"));
   const auto population = result.json().at("population");
   EXPECT_EQ(population.at("folds"), 3);
-  const auto members = population.at("members");
+  const auto& members = population.at("members");
   ASSERT_EQ(members.size(), 6U);
-  const auto combinations = population.at("cross_validation");
+  const auto& combinations = population.at("cross_validation");
   ASSERT_EQ(combinations.size(), 2U);
   for (std::size_t c = 0; c < 2; ++c) {
     double mean = 0.0;
