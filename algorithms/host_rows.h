@@ -1,8 +1,11 @@
 #pragma once
 
+#include <type_traits>
 #include <vector>
 
 #include "kernels/memory.h"
+#include "kernels/stream.h"
+#include "kernels/view.h"
 
 namespace mynah {
 
