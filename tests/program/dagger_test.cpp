@@ -38,6 +38,7 @@ class DaggerProgram : public testing::Test {
 TEST_F(DaggerProgram, WhatCannotBeIsRefusedBeforeAnythingIsWritten) {
   expect_refused({}, "--task", "name the task");
   expect_refused({"--task", "pendulun"}, "pendulun", "Pendulum-v1");
+  expect_refused({"--task", "pendulum", "--history", "2"}, "dagger: trains policies without a memory", "leave out");
   expect_refused({"--task", "cartpole", "--expert", path("none")}, "none", "");
   expect_refused({"--task", "cartpole", "--data", path("none.npz")}, "none.npz", "");
   expect_refused({"--task", "cartpole", "--beta", "cubic"}, "--beta cubic", "indicator, exponential or linear");

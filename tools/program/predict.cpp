@@ -4,7 +4,6 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "algorithms/ensemble.h"
 #include "algorithms/policy_session.h"
@@ -54,7 +53,8 @@ std::string header(const Ensemble& ensemble) {
 class Predictor {
  public:
   explicit Predictor(Ensemble& ensemble) : ensemble_(&ensemble) {
-    if (ensemble.size() == 1 && ensemble.description().memory.remembers()) session_.emplace(ensemble.member(0));
+    if (ensemble.size() == 1 && ensemble.description().memory.remembers())
+      session_ = std::make_unique<PolicySession>(ensemble.member(0));
   }
 
   void begin_episode() {
@@ -69,7 +69,7 @@ class Predictor {
 
  private:
   Ensemble* ensemble_;
-  std::optional<PolicySession> session_;
+  std::unique_ptr<PolicySession> session_;
 };
 
 Predictions predict(Ensemble& ensemble, const Demonstrations& data) {
