@@ -3,6 +3,7 @@
 #include <mujoco/mujoco.h>
 
 #include <array>
+#include <string_view>
 
 #include "kernels/error.h"
 
@@ -26,7 +27,7 @@ void set_handlers() {
 }
 
 /// MuJoCo's messages have line ends and indentation in them.
-std::string one_line(std::string text) {
+std::string one_line(std::string_view text) {
   std::string line;
   for (const char c : text) {
     const bool space = c == '\n' || c == '\r' || c == '\t' || c == ' ';
