@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <exception>
 #include <thread>
 
 #include "algorithms/policy_actor.h"
@@ -162,6 +164,9 @@ int run(int argc, char** argv) {
 }  // namespace mynah
 
 int main(int argc, char** argv) try { return mynah::run(argc, argv); } catch (const mynah::Error& error) {
-  fmt::print(stderr, "mynah-robot-rate: {}\n", error.what());
+  std::fprintf(stderr, "mynah-robot-rate: %s\n", error.what());
   return error.cause() == mynah::Error::Cause::input ? 2 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "mynah-robot-rate: %s\n", error.what());
+  return 1;
 }
