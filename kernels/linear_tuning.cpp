@@ -83,8 +83,7 @@ std::string not_allowed(const LinearKey& key, const LinearChoice& choice) {
     if (key.product != LinearProduct::forward) return "the dot kernel is for forward products only";
     if (choice.parts != 1) return "the dot kernel takes k in one part";
   }
-  const bool in_reduced_precision =
-      choice.kernel == LinearKernel::pipelined || choice.kernel == LinearKernel::warpgroup;
+  const bool in_reduced_precision = choice.kernel == LinearKernel::pipelined || cuda::packs_operands(choice.kernel);
   if (in_reduced_precision && key.precision == Precision::float32) {
     return std::string("the ") + cuda::traits_of(choice.kernel).name + " kernel is for tf32 and bfloat16 only";
   }

@@ -1,5 +1,5 @@
-// The pipelined kernel of linear layers (kernels/cuda/pipelined_tile.h): where it is chosen is in
-// linear_selection_test.cpp; here it is asked for, on shapes that are small and ragged.
+// The kernels of linear layers that asynchronous copies feed (kernels/cuda/pipelined_tile.h, packed_tile.h): where they
+// are chosen is in linear_selection_test.cpp; here they are asked for, on shapes that are small and ragged.
 
 #include <gtest/gtest.h>
 
@@ -127,9 +127,9 @@ struct Operand {
   Buffer<float> memory;
 };
 
-/// The bits of y, dx, dw and db, and of what lies between their rows.
+/// The bits of y, dx, dw and, if asked for, db, and of what lies between their rows.
 std::vector<std::uint32_t> bits_of_products(Stream& stream, const Shape& shape, Precision precision,
-                                            const LinearChoice& choice) {
+                                            const LinearChoice& choice, bool with_db = true) {
   std::mt19937 engine(11);
   const auto operand = [&](Index rows, Index columns) { return Operand(stream, rows, columns, shape, engine); };
   const Operand x = operand(shape.rows, shape.inputs), w = operand(shape.outputs, shape.inputs),
@@ -143,11 +143,13 @@ std::vector<std::uint32_t> bits_of_products(Stream& stream, const Shape& shape, 
                            {precision});
   std::vector<std::uint32_t> bits;
   for (const Operand* one : {&y, &dx, &dw, &db}) {
+    if (one == &db && !with_db) continue;
     for (const float value : one->memory.download(stream)) bits.push_back(std::bit_cast<std::uint32_t>(value));
   }
   return bits;
 }
 
+/// Of the packed kernel the bias gradient is summed elsewhere, by the pass that packs, in another order.
 TEST_P(LinearPipeline, HasTheBitsOfTheLargeTile) {
   Stream stream(device_);
   const std::vector<std::pair<Shape, Index>> cases{
@@ -156,18 +158,22 @@ TEST_P(LinearPipeline, HasTheBitsOfTheLargeTile) {
       {{130, 67, 133, 0, 0}, 1},   // with 4-byte copies
       {{40, 300, 129, 3, 1}, 1},   // more tiles along k than there are stages
       {{296, 36, 300, 4, 0}, 3}};  // parts, of which the last is shorter
-  for (const auto& [shape, parts] : cases) {
-    for (const Precision precision : {Precision::tf32, Precision::bfloat16}) {
-      const auto expected = bits_of_products(stream, shape, precision, {LinearKernel::large, parts});
-      for (const std::string& schedule : cuda_schedules()) {
-        SCOPED_TRACE(std::to_string(shape.rows) + " x " + std::to_string(shape.inputs) + " to " +
-                     std::to_string(shape.outputs) + " in " + precision_name(precision) + ", schedule " + schedule);
-        const CudaScheduleScope scope(schedule);
-        const auto found = bits_of_products(stream, shape, precision, {LinearKernel::pipelined, parts});
-        ASSERT_EQ(found.size(), expected.size());
-        std::size_t different = 0;
-        for (std::size_t i = 0; i < found.size(); ++i) different += found[i] != expected[i] ? 1 : 0;
-        EXPECT_EQ(different, 0u);
+  for (const LinearKernel kernel : {LinearKernel::pipelined, LinearKernel::packed}) {
+    const bool with_db = kernel == LinearKernel::pipelined;
+    for (const auto& [shape, parts] : cases) {
+      for (const Precision precision : {Precision::tf32, Precision::bfloat16}) {
+        const auto expected = bits_of_products(stream, shape, precision, {LinearKernel::large, parts}, with_db);
+        for (const std::string& schedule : cuda_schedules()) {
+          SCOPED_TRACE(std::string(kernels::cuda::traits_of(kernel).name) + ": " + std::to_string(shape.rows) + " x " +
+                       std::to_string(shape.inputs) + " to " + std::to_string(shape.outputs) + " in " +
+                       precision_name(precision) + ", schedule " + schedule);
+          const CudaScheduleScope scope(schedule);
+          const auto found = bits_of_products(stream, shape, precision, {kernel, parts}, with_db);
+          ASSERT_EQ(found.size(), expected.size());
+          std::size_t different = 0;
+          for (std::size_t i = 0; i < found.size(); ++i) different += found[i] != expected[i] ? 1 : 0;
+          EXPECT_EQ(different, 0u);
+        }
       }
     }
   }
@@ -175,7 +181,9 @@ TEST_P(LinearPipeline, HasTheBitsOfTheLargeTile) {
 
 TEST_P(LinearPipeline, IsNotForFloat32) {
   Stream stream(device_);
-  EXPECT_THROW(bits_of_products(stream, {3, 5, 2, 0, 0}, Precision::float32, {LinearKernel::pipelined, 1}), Error);
+  for (const LinearKernel kernel : {LinearKernel::pipelined, LinearKernel::packed}) {
+    EXPECT_THROW(bits_of_products(stream, {3, 5, 2, 0, 0}, Precision::float32, {kernel, 1}), Error);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, LinearPipeline, testing::Values(Backend::cuda), backend_name);

@@ -58,6 +58,26 @@ TEST(LinearSelection, the_pipelined_kernel_is_for_large_deep_products_in_tf32) {
   }
 }
 
+TEST(LinearSelection, the_packed_kernel_is_for_products_that_use_each_operand_often) {
+  using kernels::Precision;
+  using kernels::cuda::choose_linear;
+  using kernels::cuda::LinearKernel;
+  using kernels::cuda::LinearProduct;
+  for (const auto product : {LinearProduct::forward, LinearProduct::input_gradient, LinearProduct::weight_gradient}) {
+    const auto kernel_of = [&](Index m, Index n, Index k, Precision precision) {
+      return choose_linear(product, m, n, k, precision).kernel;
+    };
+    for (const Precision precision : {Precision::tf32, Precision::bfloat16}) {
+      EXPECT_EQ(kernel_of(4096, 4096, 4096, precision), LinearKernel::packed);
+      EXPECT_EQ(kernel_of(2400, 2400, 256, precision), LinearKernel::packed);
+      EXPECT_NE(kernel_of(2399, 2400, 256, precision), LinearKernel::packed);  // one use too few
+      EXPECT_NE(kernel_of(1200, 100000, 1024, precision), LinearKernel::packed);
+      EXPECT_EQ(kernel_of(4096, 4096, 255, precision), LinearKernel::large);  // too shallow
+    }
+    EXPECT_EQ(kernel_of(4096, 4096, 4096, Precision::float32), LinearKernel::large);
+  }
+}
+
 TEST(LinearSelection, warpgroups_take_what_is_large_in_all_directions) {
   using kernels::cuda::warpgroup_parts;
   EXPECT_EQ(warpgroup_parts(4096, 4096, 4096), 1);

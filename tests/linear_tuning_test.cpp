@@ -128,6 +128,7 @@ TEST_F(LinearTuning, RefusesWhatNoKernelComputes) {
       {{tall, {LinearKernel::dot, 1}}, "cannot be by the dot kernel"},
       {{empty, {LinearKernel::small, 1}}, "1 or more"},
       {{forward, {LinearKernel::pipelined, 1}}, "the pipelined kernel is for tf32 and bfloat16 only"},
+      {{forward, {LinearKernel::packed, 1}}, "the packed kernel is for tf32 and bfloat16 only"},
       {{forward, {LinearKernel::warpgroup, 1}}, "the warpgroup kernel is for tf32 and bfloat16 only"},
   };
   for (const auto& [one, reason] : cases) {

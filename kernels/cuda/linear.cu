@@ -6,8 +6,8 @@
 #include "kernels/cuda/dot_product.h"
 #include "kernels/cuda/linear_mma.h"
 #include "kernels/cuda/linear_override.h"
+#include "kernels/cuda/linear_packed.h"
 #include "kernels/cuda/linear_parts.h"
-#include "kernels/cuda/linear_warpgroup.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/mma_tile.h"
 #include "kernels/linear_tuning.h"
@@ -92,6 +92,7 @@ void launch_tiles(Stream& stream, const char* operation, LinearKernel kernel, co
     case LinearKernel::large:
       return launch_linear<TileBlocks<LargeTile>::template Block, product>(stream, operation, arguments, parts, packs);
     case LinearKernel::pipelined:
+    case LinearKernel::packed:
     case LinearKernel::warpgroup:
     case LinearKernel::dot:
       break;
@@ -106,8 +107,8 @@ void multiply(Stream& stream, const char* operation, Precision precision, Linear
           "a sum of fewer than two thousand million products");
   const LinearChoice choice = overridden_linear().value_or(kernels::choose_linear(
       stream, {product, precision, arguments.a.extent, arguments.b.extent, arguments.depth, packs}));
-  if (choice.kernel == LinearKernel::warpgroup) {
-    return launch_linear_warpgroup(stream, operation, product, precision, arguments, choice.parts, packs);
+  if (packs_operands(choice.kernel)) {
+    return launch_linear_packed(stream, operation, product, choice.kernel, precision, arguments, choice.parts, packs);
   }
   if (choice.kernel == LinearKernel::dot) return launch_dots(stream, operation, precision, arguments, packs);
   const bool strict = precision == Precision::float32;

@@ -21,6 +21,7 @@ void launch_product(Stream& stream, const char* operation, LinearKernel kernel, 
     case LinearKernel::pipelined:
       return launch_linear<PipelinedBlocks<precision>::template Block, product>(stream, operation, arguments, parts,
                                                                                 packs);
+    case LinearKernel::packed:
     case LinearKernel::warpgroup:
     case LinearKernel::dot:
       break;

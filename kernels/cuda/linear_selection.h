@@ -10,8 +10,8 @@ namespace mynah::kernels::cuda {
 
 /// The rule that says which kernel computes a product of a linear layer, where no choice was measured on the device
 /// (kernels/linear_tuning.h, which asks it). A tile is multiplied by the multiply-add units in float32 (tile.h), by
-/// tensor cores in tf32 and bfloat16 (mma_tile.h, pipelined_tile.h). Large products in tf32 and bfloat16 go to
-/// warpgroups on the GPUs that have them (warpgroup_parts).
+/// tensor cores in tf32 and bfloat16 (mma_tile.h, pipelined_tile.h, packed_tile.h). Large products in tf32 and bfloat16
+/// go to warpgroups on the GPUs that have them (warpgroup_parts).
 
 /// C [m, n] = Σ_k A(m, k) B(k, n):
 enum class LinearProduct {
@@ -26,7 +26,9 @@ enum class LinearKernel {
   medium,     ///< 64 x 64 tiles
   large,      ///< 128 x 128 tiles
   pipelined,  ///< 128 x 128 tiles by asynchronous copies, with the bits of the large one; tf32 and bfloat16 only.
-  warpgroup,  ///< 128 x 256 tiles (warpgroup_tile.h); tf32 and bfloat16 on compute capability 9.0 only.
+  packed,     ///< 128 x 128 tiles of operands that were packed before, by asynchronous copies; the same precisions.
+  warpgroup,  ///< 128 x 256 tiles of packed operands (warpgroup_tile.h); tf32 and bfloat16 on compute capability 9.0
+              ///< only.
 };
 
 struct LinearChoice {
@@ -47,6 +49,7 @@ constexpr std::array linear_kernels{
     LinearKernelTraits{LinearKernel::medium, "medium", 64},
     LinearKernelTraits{LinearKernel::large, "large", 128},
     LinearKernelTraits{LinearKernel::pipelined, "pipelined", 128},
+    LinearKernelTraits{LinearKernel::packed, "packed", 128},
     LinearKernelTraits{LinearKernel::warpgroup, "warpgroup", 128},
 };
 
@@ -56,6 +59,11 @@ constexpr const LinearKernelTraits& traits_of(LinearKernel kernel) {
 
 constexpr Index linear_tile_extent(LinearKernel kernel) {
   return traits_of(kernel).tile_extent;
+}
+
+/// Whether both operands go through a pass of their own before the product (packed_operand.h).
+constexpr bool packs_operands(LinearKernel kernel) {
+  return kernel == LinearKernel::packed || kernel == LinearKernel::warpgroup;
 }
 
 /// The widest last layer that linear_loss computes together with the loss.
@@ -71,16 +79,22 @@ constexpr Index shallowest_part = 512;
 /// From here on the pipelined kernel has tiles enough to pay for filling its stages, three of the first 16 along k.
 constexpr Index shallowest_pipeline = 256;
 
+/// The packed kernel reads and writes (m + n) k numbers, 6 or 8 bytes each, before it multiplies m n k of them. On an
+/// A100 (1.5 TB/s, 312 TFLOP/s in bfloat16) that pass takes as long as half the product where m n / (m + n) is 1200,
+/// and half the product is about what it saves.
+constexpr Index fewest_uses_of_packed = 1200;
+
 /// The larger the tile, the more often a number is used after it was read from memory (tile / 4 floating-point
 /// operations a byte), but the fewer blocks there are; so the largest tile that fits the matrix and still fills the
 /// GPU, with k cut into parts where that fills it. Small networks never fill it: there the small tile is chosen, whose
 /// blocks finish soonest, or, where even that has a handful of blocks or most of a tile would be outside the matrix,
 /// the dot kernel, in which each element has a warp of its own.
 ///
-/// Where the large tile fills the GPU with sums that are deep, tf32 takes the pipelined kernel. bfloat16 does not:
-/// there factors would be read from shared memory as float32, 384 cycles' worth of its bandwidth for 16 steps of k,
-/// where the large tile, whose factors lie there rounded, needs 256, and so do the tensor cores of an A100. (Counted,
-/// not measured.)
+/// Where the large tile fills the GPU with sums that are deep, reduced precision takes another of its size: the packed
+/// kernel, where each operand is used often enough to pay for packing it, else in tf32 the pipelined one. (In bfloat16
+/// that reads factors from shared memory as float32, 384 cycles' worth of its bandwidth for 16 steps of k, where the
+/// large tile, whose factors lie there rounded, needs 256, and so do the tensor cores of an A100; the packed kernel
+/// needs 128.) All of this is counted, not measured.
 constexpr LinearChoice choose_linear(LinearProduct product, Index m, Index n, Index k,
                                      Precision precision = Precision::float32) {
   const Index smaller = m < n ? m : n;
@@ -98,8 +112,12 @@ constexpr LinearChoice choose_linear(LinearProduct product, Index m, Index n, In
     choice.parts = std::min(most_parts, (blocks_to_fill + blocks - 1) / blocks);
   }
   const bool deep = k / choice.parts >= shallowest_pipeline;
-  if (precision == Precision::tf32 && choice.kernel == LinearKernel::large && deep) {
-    choice.kernel = LinearKernel::pipelined;
+  if (precision != Precision::float32 && choice.kernel == LinearKernel::large && deep) {
+    if (m * n >= fewest_uses_of_packed * (m + n)) {
+      choice.kernel = LinearKernel::packed;
+    } else if (precision == Precision::tf32) {
+      choice.kernel = LinearKernel::pipelined;
+    }
   }
   return choice;
 }

@@ -141,6 +141,7 @@ void linear_backward_and_step(Stream& stream, ConstMatrix x, Matrix w, Vector b,
     case LinearKernel::large:
       return launch_update<LargeTile>(stream, operation, arguments, target, packs);
     case LinearKernel::pipelined:
+    case LinearKernel::packed:
     case LinearKernel::warpgroup:
     case LinearKernel::dot:
       break;

@@ -4,7 +4,8 @@
 
 namespace mynah::kernels::cuda {
 
-/// The tensor-core instruction mma.sync, of sm_80 and later: the one place with its PTX. The CUDA-on-CPU build has a
+/// The tensor-core instruction mma.sync, of sm_80 and later, and ldmatrix, which reads its operands: the one place with
+/// their PTX. The CUDA-on-CPU build has a
 /// header of the same name in its place. What the lanes hold: kernels/cuda/mma_fragment.h.
 
 /// A factor, rounded to nearest, ties to even, as a word: what round_to_tf32 gives, except that every NaN may become
@@ -25,6 +26,16 @@ __device__ __forceinline__ std::uint32_t bfloat16_word(float low, float high) {
   std::uint32_t word;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
   return word;
+}
+
+/// Reads four blocks of 8 rows x 4 words from shared memory (ldmatrix), of which a row is 16 neighbouring bytes at an
+/// address that is a multiple of 16. Lane l says where row l % 8 of block l / 8 is; lane 4 g + t gets word t of row g
+/// of each block, as fragments have them. All 32 lanes of the warp take part.
+__device__ __forceinline__ void load_blocks(std::uint32_t (&word)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(word[0]), "=r"(word[1]), "=r"(word[2]), "=r"(word[3])
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(row)))
+               : "memory");
 }
 
 /// C += A B. All 32 lanes of the warp take part. Products are exact; how a step's sum is rounded is the hardware's

@@ -1,14 +1,14 @@
 #pragma once
 
 #include "kernels/cuda/bulk_copy.h"
-#include "kernels/cuda/linear_kernel.h"
 #include "kernels/cuda/mma_fragment.h"
+#include "kernels/cuda/packed_product.h"
 #include "kernels/cuda/shared_memory.h"
 #include "kernels/cuda/wgmma.h"
 
 namespace mynah::kernels::cuda {
 
-/// C [m, n] = A B of packed operands (warpgroup_operand.h) by warpgroups of a Hopper GPU (sm_90a).
+/// C [m, n] = A B of packed operands (packed_operand.h) by warpgroups of a Hopper GPU (sm_90a).
 ///
 /// A block works on tiles of 128 x 256 sums. One thread, the producer, has the copy engine bring both operands of the
 /// next steps of k (128 bytes along k each) into four stages of shared memory; two warpgroups with 64 x 256 sums each
@@ -42,45 +42,6 @@ struct WarpgroupTile {
                                               2 * stages * sizeof(CopyBarrier);
 };
 
-struct WarpgroupArguments {
-  const unsigned char* a;  ///< [k_tiles, rows_a, 128 bytes]
-  const unsigned char* b;  ///< [k_tiles, rows_b, 128 bytes]
-  Index rows_a, rows_b;    ///< multiples of the tile's
-  Index m, n;
-  int k_tiles;
-  int part_k_tiles;  ///< that a part takes
-  int tiles_m;
-  int tiles;            ///< of one part
-  int work;             ///< tiles of all parts
-  LinearTarget target;  ///< of several parts [parts, m, n], one below the other
-};
-
-/// What a block does next.
-struct WarpgroupWork {
-  Index first_m, first_n;
-  int part;
-  int first_k, end_k;  ///< in steps
-};
-
-/// Tiles below one another come one after another, 16 at most, then those to their right: blocks that work at the same
-/// time share as many operands as they can, in the L2 cache.
-__device__ __forceinline__ WarpgroupWork warpgroup_work(const WarpgroupArguments& arguments, int number) {
-  constexpr int column = 16;
-  const int tile = number % arguments.tiles;
-  const int tiles_n = arguments.tiles / arguments.tiles_m;
-  const int first = tile / (column * tiles_n) * column;
-  const int height = arguments.tiles_m - first < column ? arguments.tiles_m - first : column;
-  const int rest = tile - first * tiles_n;
-  WarpgroupWork work{};
-  work.first_m = Index{first + rest % height} * WarpgroupTile::m;
-  work.first_n = Index{rest / height} * WarpgroupTile::n;
-  work.part = number / arguments.tiles;
-  work.first_k = work.part * arguments.part_k_tiles;
-  const int end_k = work.first_k + arguments.part_k_tiles;
-  work.end_k = end_k < arguments.k_tiles ? end_k : arguments.k_tiles;
-  return work;
-}
-
 /// The block's shared memory.
 struct WarpgroupShared {
   unsigned char* stages;
@@ -111,10 +72,10 @@ struct WarpgroupStage {
 };
 
 /// By one thread of the producer's warpgroup.
-__device__ __forceinline__ void bring_operands(const WarpgroupArguments& arguments, const WarpgroupShared& shared) {
+__device__ __forceinline__ void bring_operands(const PackedArguments& arguments, const WarpgroupShared& shared) {
   WarpgroupStage stage;
   for (int number = static_cast<int>(blockIdx.x); number < arguments.work; number += static_cast<int>(gridDim.x)) {
-    const WarpgroupWork work = warpgroup_work(arguments, number);
+    const PackedWork work = packed_work<WarpgroupTile>(arguments, number);
     for (int k = work.first_k; k < work.end_k; ++k) {
       wait(shared.empty[stage.index], stage.parity ^ 1u);  // the first time at once
       CopyBarrier& full = shared.full[stage.index];
@@ -136,7 +97,7 @@ __device__ __forceinline__ void release_stage(const WarpgroupShared& shared, int
 
 /// The products of one tile, all threads of a warpgroup; those of one step of k run while the next are made ready.
 template <Precision precision>
-__device__ __forceinline__ void multiply_tile(WarpgroupSums& sums, const WarpgroupWork& work,
+__device__ __forceinline__ void multiply_tile(WarpgroupSums& sums, const PackedWork& work,
                                               const WarpgroupShared& shared, WarpgroupStage& stage) {
   const int warpgroup = static_cast<int>(threadIdx.x) / 128;
   const std::uint32_t stages = shared_address(shared.stages);
@@ -181,8 +142,8 @@ __device__ __forceinline__ void stage_sums(const WarpgroupSums& sums, int first_
 
 /// What a warp does with its 16 rows of the tile, four neighbours in a row at a time. The text of what is done to an
 /// element on its way out, which is long, is there once.
-__device__ __forceinline__ void write_sums(const WarpgroupSums& sums, const WarpgroupArguments& arguments,
-                                           const WarpgroupWork& work, const WarpgroupShared& shared) {
+__device__ __forceinline__ void write_sums(const WarpgroupSums& sums, const PackedArguments& arguments,
+                                           const PackedWork& work, const WarpgroupShared& shared) {
   constexpr int fours = WarpgroupTile::out_columns / 4;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   float* const rows = shared.out + warp * WarpgroupTile::out_floats;
@@ -198,15 +159,7 @@ __device__ __forceinline__ void write_sums(const WarpgroupSums& sums, const Warp
       const Index n = work.first_n + first + column;
       if (m >= arguments.m) break;
       const Pack<4> four = load<4>(rows + at / fours * WarpgroupTile::out_stride + column);
-      const Index row = work.part * arguments.m + m;
-      if (arguments.target.packs && n + 4 <= arguments.n) {
-        store_finished<4>(arguments.target, row, n, four);
-      } else {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          if (n + i < arguments.n) store_finished<1>(arguments.target, row, n + i, {{four.value[i]}});
-        }
-      }
+      store_packed_sums(arguments, work, m, n, four);
     }
     __syncwarp();
   }
@@ -223,7 +176,7 @@ constexpr int warpgroup_launch_bound = MYNAH_HAS_WARPGROUPS != 0 ? WarpgroupTile
 
 template <Precision precision>
 __global__ void __launch_bounds__(warpgroup_launch_bound, 1)
-    linear_warpgroup_kernel(EarlierWork earlier, WarpgroupArguments arguments) {
+    linear_warpgroup_kernel(EarlierWork earlier, PackedArguments arguments) {
 #if MYNAH_HAS_WARPGROUPS
   earlier.wait();
   const WarpgroupShared shared;
@@ -243,7 +196,7 @@ __global__ void __launch_bounds__(warpgroup_launch_bound, 1)
     take_registers<WarpgroupTile::consumer_registers>();
     WarpgroupStage stage;
     for (int number = static_cast<int>(blockIdx.x); number < arguments.work; number += static_cast<int>(gridDim.x)) {
-      const WarpgroupWork work = warpgroup_work(arguments, number);
+      const PackedWork work = packed_work<WarpgroupTile>(arguments, number);
       WarpgroupSums sums;
       multiply_tile<precision>(sums, work, shared, stage);
       write_sums(sums, arguments, work, shared);

@@ -35,6 +35,8 @@ const char* function_of(WarpOperation operation) {
       return "mma.sync of tf32";
     case WarpOperation::multiply_bfloat16:
       return "mma.sync of bfloat16";
+    case WarpOperation::load_blocks:
+      return "ldmatrix";
   }
   return "";
 }

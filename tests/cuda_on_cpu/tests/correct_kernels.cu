@@ -123,6 +123,16 @@ __global__ void warp_kernel(unsigned* out) {
   out[352 + lane] = static_cast<unsigned>(__shfl_sync(all, static_cast<double>(lane) + 0.5, 9));
 }
 
+__global__ void load_blocks_kernel(const unsigned* rows, unsigned* out) {
+  __shared__ __align__(16) unsigned shared[32][4];
+  const int lane = static_cast<int>(threadIdx.x);
+  for (int i = 0; i < 4; ++i) shared[lane][i] = rows[4 * lane + i];
+  __syncwarp();
+  std::uint32_t word[4];
+  mynah::kernels::cuda::load_blocks(word, shared[31 - lane]);
+  for (int block = 0; block < 4; ++block) out[4 * lane + block] = word[block];
+}
+
 __global__ void intrinsics_kernel(float* out) {
   out[0] = rsqrtf(4.0f);
   out[1] = __expf(0.0f);
@@ -226,6 +236,9 @@ cudaError_t multiply_tf32(cudaStream_t stream, const float* a, const float* b, c
 }
 cudaError_t multiply_bfloat16(cudaStream_t stream, const float* a, const float* b, const float* c, float* d) {
   return start(stream, 1, 32, 0, &multiply_kernel<Precision::bfloat16>, a, b, c, d);
+}
+cudaError_t load_blocks(cudaStream_t stream, const unsigned* rows, unsigned* out) {
+  return start(stream, 1, 32, 0, &load_blocks_kernel, rows, out);
 }
 
 const void* reverse_kernel_address() {

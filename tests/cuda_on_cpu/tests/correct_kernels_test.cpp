@@ -113,6 +113,21 @@ TEST_P(CorrectKernels, WarpOperations) {
   }
 }
 
+/// Lane 4 g + t gets word t of row g of each block, whose rows are said by lanes 8 block ... 8 block + 7.
+TEST_P(CorrectKernels, BlocksAreLoadedAsFragmentsHaveThem) {
+  std::vector<unsigned> rows(32 * 4);
+  for (unsigned i = 0; i < rows.size(); ++i) rows[i] = i;
+  const DeviceVector<unsigned> in(rows), out(rows.size());
+  ASSERT_EQ(correct::load_blocks(nullptr, in.get(), out.get()), cudaSuccess);
+  const auto words = out.to_host();
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    for (unsigned block = 0; block < 4; ++block) {
+      const unsigned row = 31 - (8 * block + lane / 4);
+      EXPECT_EQ(words[4 * lane + block], 4 * row + lane % 4) << "lane " << lane << " block " << block;
+    }
+  }
+}
+
 /// Factors that the precision holds exactly are not rounded: small whole numbers over a power of two. Their sums are
 /// exact in float, so that the order does not matter.
 TEST_P(CorrectKernels, TensorCoresMultiplyExactly) {

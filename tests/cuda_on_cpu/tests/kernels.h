@@ -38,6 +38,9 @@ cudaError_t coordinates(cudaStream_t stream, int* out, dim3 grid, dim3 block);
 cudaError_t multiply_tf32(cudaStream_t stream, const float* a, const float* b, const float* c, float* d);
 cudaError_t multiply_bfloat16(cudaStream_t stream, const float* a, const float* b, const float* c, float* d);
 
+/// What ldmatrix brings of rows [32, 4] that lane l points to in reverse order, row 31 - l: out[4 * lane + block].
+cudaError_t load_blocks(cudaStream_t stream, const unsigned* rows, unsigned* out);
+
 /// Address of a kernel with dynamic shared memory, for its attributes.
 const void* reverse_kernel_address();
 
@@ -132,6 +135,10 @@ cudaError_t dynamic_shared_overrun(cudaStream_t stream, int past);
 cudaError_t mask_without_own_lane(cudaStream_t stream);
 cudaError_t lane_that_never_comes(cudaStream_t stream);
 cudaError_t sum_with_absent_lanes(cudaStream_t stream, const float* x, float* total, int count);
+enum class BlockDefect { lane_returned, lane_at_a_barrier, misaligned };
+/// ldmatrix that must fail.
+cudaError_t load_blocks_wrongly(cudaStream_t stream, BlockDefect defect);
+
 enum class MissingLane { returned, at_a_barrier, with_another_instruction };
 cudaError_t multiply_without_a_lane(cudaStream_t stream, MissingLane what);
 /// y = x, 2 x 128 values, by asynchronous copies of 32 threads, each of which reads what another has copied; the last

@@ -347,6 +347,19 @@ TEST_F(PlantedDefect, TensorCoreInstructionWithoutALane) {
   }
 }
 
+TEST_F(PlantedDefect, BlocksLoadedWithoutALaneOrMisaligned) {
+  for (const Schedule schedule : schedules) {
+    const ScheduleScope scope(schedule);
+    expect_failure(planted::load_blocks_wrongly(nullptr, planted::BlockDefect::lane_returned), cudaErrorLaunchFailure,
+                   {"a lane of the warp is missing from its ldmatrix", "load_blocks_wrongly_kernel"});
+    expect_failure(planted::load_blocks_wrongly(nullptr, planted::BlockDefect::lane_at_a_barrier),
+                   cudaErrorLaunchFailure,
+                   {"no thread can go on", "31 threads from (0, 0, 0) on: in ldmatrix", "in __syncthreads"});
+    expect_failure(planted::load_blocks_wrongly(nullptr, planted::BlockDefect::misaligned), cudaErrorLaunchFailure,
+                   {"a row of ldmatrix is not aligned to 16 bytes", "load_blocks_wrongly_kernel"});
+  }
+}
+
 TEST_F(PlantedDefect, AsynchronousCopies) {
   using planted::CopyDefect;
   std::vector<float> x(256);

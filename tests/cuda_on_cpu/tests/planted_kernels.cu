@@ -146,6 +146,18 @@ __global__ void multiply_without_a_lane_kernel(planted::MissingLane what) {
   cuda::multiply_add<Precision::tf32>(sums, cuda::FragmentA{}, cuda::FragmentB{});
 }
 
+__global__ void load_blocks_wrongly_kernel(planted::BlockDefect defect) {
+  __shared__ __align__(16) unsigned rows[33][4];
+  for (int i = 0; i < 4; ++i) rows[threadIdx.x][i] = 0;
+  if (threadIdx.x == 0) rows[32][0] = 0;
+  if (threadIdx.x == 5) {
+    if (defect == planted::BlockDefect::lane_returned) return;
+    if (defect == planted::BlockDefect::lane_at_a_barrier) __syncthreads();
+  }
+  std::uint32_t word[4];
+  mynah::kernels::cuda::load_blocks(word, rows[threadIdx.x] + (defect == planted::BlockDefect::misaligned ? 1 : 0));
+}
+
 __global__ void copy_kernel(float* x, float* y, planted::CopyDefect defect) {
   namespace cuda = mynah::kernels::cuda;
   using planted::CopyDefect;
@@ -245,6 +257,9 @@ cudaError_t sum_with_absent_lanes(cudaStream_t stream, const float* x, float* to
 }
 cudaError_t multiply_without_a_lane(cudaStream_t stream, MissingLane what) {
   return start(stream, 1, 32, 0, &multiply_without_a_lane_kernel, what);
+}
+cudaError_t load_blocks_wrongly(cudaStream_t stream, BlockDefect defect) {
+  return start(stream, 1, 32, 0, &load_blocks_wrongly_kernel, defect);
 }
 cudaError_t copy(cudaStream_t stream, float* x, float* y, CopyDefect defect) {
   return start(stream, 1, 32, 0, &copy_kernel, x, y, defect);

@@ -19,7 +19,8 @@ enum class WarpOperation {
   match_all,
   reduce,
   multiply_tf32,
-  multiply_bfloat16
+  multiply_bfloat16,
+  load_blocks
 };
 
 /// What the lanes of a warp brought to an operation, each as up to 64 bits.

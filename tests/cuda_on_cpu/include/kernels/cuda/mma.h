@@ -6,7 +6,7 @@
 
 namespace mynah::kernels::cuda {
 
-/// The tensor-core instruction mma.sync, in place of the header of the same name beside the kernels.
+/// The tensor-core instruction mma.sync and ldmatrix, in place of the header of the same name beside the kernels.
 
 inline std::uint32_t tf32_word(float x) {
   return rounded_bits<dropped_bits(Precision::tf32)>(__float_as_uint(x));
@@ -72,6 +72,34 @@ void multiply_warp(Call* const (&calls)[32]) {
 }
 
 }  // namespace emulated_mma
+
+/// All lanes meet; the first that goes on reads for all of them, while the others still wait.
+inline void load_blocks(std::uint32_t (&word)[4], const void* row, cuda_on_cpu::Site site = cuda_on_cpu::Site::here()) {
+  using namespace cuda_on_cpu::detail;
+  struct Call {
+    const void* row;
+    std::uint32_t (*word)[4];
+    bool done = false;
+  };
+  Call mine{row, &word};
+  const WarpValues& all = exchange(WarpOperation::load_blocks, 0xffffffffu, to_bits(&mine), site);
+  if (all.arrived != 0xffffffffu) fail_kernel("a lane of the warp is missing from its ldmatrix", site);
+  if (mine.done) return;
+  Call* calls[32];
+  for (int lane = 0; lane < 32; ++lane) {
+    calls[lane] = from_bits<Call*>(all.values[lane]);
+    if (reinterpret_cast<std::uintptr_t>(calls[lane]->row) % 16 != 0) {
+      fail_kernel("a row of ldmatrix is not aligned to 16 bytes", site);
+    }
+  }
+  for (int lane = 0; lane < 32; ++lane) {
+    for (int block = 0; block < 4; ++block) {
+      const auto* const words = static_cast<const std::uint32_t*>(calls[8 * block + lane / 4]->row);
+      (*calls[lane]->word)[block] = words[lane % 4];
+    }
+    calls[lane]->done = true;
+  }
+}
 
 /// All lanes meet; the first that goes on computes for all of them, while the others still wait.
 template <Precision precision>
