@@ -153,9 +153,9 @@ int run(int argc, char** argv) {
   }
   fmt::print("{}, {} robots, {} steps, medians of {} rounds: steps a second\n", task->description().name, work.rows,
              work.steps, rounds);
-  fmt::print("{:<10}{:>14}{:>14}{:>10}\n", "threads", "mj_step alone", "task", "task/alone");
-  fmt::print("{:<10}{:>14.0f}{:>14.0f}{:>10.3f}\n", 1, median(alone), median(as_task), median(share));
-  fmt::print("{:<10}{:>14.0f}{:>14.0f}{:>10.3f}\n", 2, median(alone_two), median(as_task_two), median(share_two));
+  fmt::print("{:<10}{:>16}{:>16}{:>12}\n", "threads", "mj_step alone", "task", "task/alone");
+  fmt::print("{:<10}{:>16.0f}{:>16.0f}{:>12.3f}\n", 1, median(alone), median(as_task), median(share));
+  fmt::print("{:<10}{:>16.0f}{:>16.0f}{:>12.3f}\n", 2, median(alone_two), median(as_task_two), median(share_two));
   fmt::print("task on two threads / mj_step alone on one: {:.3f}\n", median(gain));
   return 0;
 }
