@@ -66,8 +66,13 @@ void TrainingPlan::Batch::fuse(const Stream& stream, Value output, const Optimiz
   if (not_stepping.empty()) {
     steps = counter;
   } else {
-    not_overwriting = execution.overwrite_parameter_gradients(output);
+    overwrite_gradients(output);
   }
+}
+
+void TrainingPlan::Batch::overwrite_gradients(Value output) {
+  not_overwriting = execution.overwrite_parameter_gradients(output);
+  overwrites = not_overwriting.empty();
 }
 
 namespace {
@@ -144,9 +149,12 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
     execution.rows = rest;
     rest_ = std::make_unique<Batch>(stream, network, output, data, execution);
   }
-  if (!fuse_) return;
+  // The CPU takes operations one by one, which there costs no launches.
+  const bool overwrites = options.fuse && stream.backend() == Backend::cpu;
   for (Batch* batch : {full_.get(), rest_.get()}) {
-    if (batch != nullptr) batch->fuse(stream, output, optimizer, loss_);
+    if (batch == nullptr) continue;
+    if (fuse_) batch->fuse(stream, output, optimizer, loss_);
+    if (overwrites) batch->overwrite_gradients(output);
   }
 }
 
@@ -215,7 +223,7 @@ void TrainingPlan::queue_fused_step(Stream& stream, const Batch& batch) const {
   const Index rows = execution.rows();
   const Targets targets = queue_gather(stream, batch, true);
   disturb_inputs(stream, batch);
-  if (!batch.not_overwriting.empty()) kernels::fill(stream, network_->parameters.gradient(), 0.0f);
+  if (batch.steps == nullptr && !batch.overwrites) kernels::fill(stream, network_->parameters.gradient(), 0.0f);
   if (batch.last_layer) {
     queue_last_layer_with_loss(stream, batch, targets);
   } else {
@@ -291,7 +299,7 @@ void TrainingPlan::queue_plain_step(Stream& stream, const Batch& batch) const {
   const Execution& execution = batch.execution;
   const Targets targets = queue_gather(stream, batch, false);
   disturb_inputs(stream, batch);
-  kernels::fill(stream, network_->parameters.gradient(), 0.0f);
+  if (!batch.overwrites) kernels::fill(stream, network_->parameters.gradient(), 0.0f);
   execution.forward(stream);
   queue_loss(stream, batch, targets);
   execution.backward(stream, output_);
@@ -384,14 +392,24 @@ double TrainingPlan::loss_of(Stream& reader, Index epoch) const {
   return snapshot(epoch).loss_sum(reader) / static_cast<double>(rows());
 }
 
+namespace {
+
+std::string unless(const std::string& reason) {
+  return reason.empty() ? "" : " (" + reason + ")";
+}
+
+}  // namespace
+
+std::string TrainingPlan::describe_weight_gradients() const {
+  return full_->overwrites ? "weight gradients overwritten; "
+                           : "weight gradients added to zeros" + unless(full_->not_overwriting) + "; ";
+}
+
 std::string TrainingPlan::describe_fusion() const {
-  const auto unless = [](const std::string& reason) { return reason.empty() ? "" : " (" + reason + ")"; };
   std::string text = full_->windows != nullptr ? "" : "inputs and targets gathered together; ";
   text += full_->last_layer ? "the last layer with the loss" : "the loss by itself" + unless(full_->not_with_loss);
   if (full_->steps != nullptr) return text + "; optimizer steps with the weight gradients; ";
-  text += full_->not_overwriting.empty() ? "; weight gradients overwritten"
-                                         : "; weight gradients added to zeros" + unless(full_->not_overwriting);
-  return text + "; optimizer by itself" + unless(full_->not_stepping) + "; ";
+  return text + "; " + describe_weight_gradients() + "optimizer by itself" + unless(full_->not_stepping) + "; ";
 }
 
 TrainingPlan::StepCost TrainingPlan::count_step() const {
@@ -401,10 +419,11 @@ TrainingPlan::StepCost TrainingPlan::count_step() const {
   const Batch& batch = full_ != nullptr ? *full_ : *own;
   StepCost cost;
   {
+    const bool is_plain = !batch.fused && !batch.overwrites;
     const std::unique_ptr<Batch> plain =
-        batch.fused ? std::make_unique<Batch>(stream, *network_, output_, *data_, execution_) : nullptr;
+        is_plain ? nullptr : std::make_unique<Batch>(stream, *network_, output_, *data_, execution_);
     const kernels::OperationCount count;
-    queue_plain_step(stream, plain == nullptr ? batch : *plain);
+    queue_plain_step(stream, is_plain ? batch : *plain);
     cost.plain = count.work();
   }
   const kernels::OperationCount count;
@@ -458,7 +477,7 @@ std::string TrainingPlan::describe() const {
   if (!input_noise_.empty()) text += "inputs disturbed by noise; ";
   text += "linear layers fused with bias and activation; " + std::to_string(full_->execution.fused_activation_count()) +
           " activation derivatives fused into the layer behind; ";
-  if (full_->fused) text += describe_fusion();
+  text += full_->fused ? describe_fusion() : describe_weight_gradients();
   text += record_ ? "steps recorded and replayed" : "operations called directly";
   if (const Index together = recorded_together(); together > 1) text += ", " + std::to_string(together) + " at a time";
   if (record_ && kernels::Recording::starts_kernels_early(Stream(network_->device))) text += ", kernels start early";

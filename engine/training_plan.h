@@ -54,7 +54,8 @@ class TrainingPlan {
     Path path = Path::automatic;
     kernels::Precision precision = kernels::Precision::float32;  ///< Of the products; weights stay float32.
     /// Recorded steps do in one launch what can be done together: see below. Weights agree with those of single
-    /// operations but for the rounding of single instructions.
+    /// operations but for the rounding of single instructions. On the CPU gradients of parameters are overwritten,
+    /// which saves filling them with zeros; the weights are the same.
     bool fuse = true;
     Index most_recorded_steps = 16;  ///< So many steps of full batches at most are one recording.
     /// Rows of the data that an epoch takes, in device memory, each as often as it stands here (a bootstrap sample, a
@@ -159,12 +160,15 @@ class TrainingPlan {
     Execution execution;
     /// Decides what a step does together.
     void fuse(const Stream& stream, Value output, const Optimizer& optimizer, const LossOptions& loss);
+    /// Gradients of parameters are overwritten, where all layers can.
+    void overwrite_gradients(Value output);
 
     std::unique_ptr<WindowTargets> windows;  ///< In place of what follows, where a row has several targets.
     Buffer<float> value_targets;
     Buffer<std::int32_t> label_targets;
     Matrix values;
     bool fused = false;
+    bool overwrites = false;  ///< Gradients of parameters, which need no zeros before.
     std::string not_overwriting = {}, not_with_loss = {}, not_stepping = {};  ///< Why not; empty: it is done.
     std::optional<Execution::LinearOperands> last_layer;                      ///< With the loss.
     Index* steps = nullptr;     ///< Counted here, where backward takes the optimizer's steps.
@@ -185,6 +189,7 @@ class TrainingPlan {
   void run_portion(Stream& stream, const Portion& portion);
   Index recorded_together() const { return recorded_together(most_recorded_steps_); }
   std::string describe_fusion() const;
+  std::string describe_weight_gradients() const;
   std::string describe_cost() const;
   std::string describe_products(const StepCost& cost) const;
 

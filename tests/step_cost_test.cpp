@@ -132,11 +132,28 @@ TEST_P(StepCost, OfARecordedStepIsLess) {
 
 TEST_P(StepCost, IsSaidByThePlanAndCostsNoStep) {
   Training training(device_, options_of(Path::direct));
-  const kernels::Work work = training.plan->count_step().plain;
+  const TrainingPlan::StepCost cost = training.plan->count_step();
   const std::string what = training.plan->describe();
-  const std::string unit = device_.backend == Backend::cuda ? "12 launches" : "11 operations";
-  EXPECT_THAT(what, HasSubstr("a step is " + unit + " and " + std::to_string(work.bytes()) + " bytes"));
+  const std::string plain_bytes = std::to_string(cost.plain.bytes()) + " bytes";
+  if (device_.backend == Backend::cuda) {
+    EXPECT_THAT(what, HasSubstr("a step is 12 launches and " + plain_bytes));
+  } else {
+    EXPECT_THAT(what, HasSubstr("weight gradients overwritten"));
+    EXPECT_THAT(what, HasSubstr("a step is 10 operations and " + std::to_string(cost.taken.bytes()) +
+                                " bytes, operations one by one 11 operations and " + plain_bytes));
+  }
   EXPECT_EQ(training.optimizer->steps(training.stream), 0);
+}
+
+/// No zeros are written, and no gradient of a parameter is read before it is there.
+TEST_P(StepCost, OfTheCpuOverwritesGradients) {
+  if (device_.backend != Backend::cpu) return;
+  Training training(device_, options_of(Path::direct));
+  const TrainingPlan::StepCost cost = training.plan->count_step();
+  constexpr Index gradients = outputs * hidden + outputs + hidden * inputs + hidden;
+  EXPECT_EQ(cost.plain.bytes_read - cost.taken.bytes_read, 4 * gradients);
+  EXPECT_EQ(cost.plain.bytes_written - cost.taken.bytes_written, 4 * training.network.parameters.trained().size);
+  EXPECT_EQ(cost.plain.operations - cost.taken.operations, 1);
 }
 
 TEST_P(StepCost, OfAResidentTrainingIsSharedByTheStepsOfALaunch) {

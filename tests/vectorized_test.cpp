@@ -80,7 +80,7 @@ TEST_P(Vectorized, LinearBackward) {
                                            false, memory, {});
       }
       operations().linear_weight_gradient(sizes, rows_of(x.constant()), rows_of(dy.constant()), rows_of(dw.view()),
-                                          everything ? db.vector().data : nullptr, memory, {});
+                                          everything ? db.vector().data : nullptr, true, memory, {});
       if (everything) {
         // The same through the derivative of the ReLU that x came out of.
         Floats gated = matrix(rows, inputs);
@@ -98,6 +98,24 @@ TEST_P(Vectorized, LinearBackward) {
       EXPECT_LT(normalized_squared_error(db, expected_db), tolerance);
       EXPECT_TRUE(dx.guards_intact() && dw.guards_intact() && db.guards_intact() && scratch_guard_intact());
     }
+    // In place of what they held, which may be anything: as if added to zeros.
+    Floats dw = matrix(outputs, inputs), db = row(outputs), zero_dw = matrix(outputs, inputs), zero_db = row(outputs);
+    for (Index o = 0; o < outputs; ++o) {
+      for (Index i = 0; i < inputs; ++i) dw.at(o, i) = NAN, zero_dw.at(o, i) = 0.0f;
+      db.at(0, o) = NAN, zero_db.at(0, o) = 0.0f;
+    }
+    float* const memory = scratch(operations().linear_backward_scratch(sizes, 1));
+    const auto take = [&](Floats& to_dw, Floats& to_db, bool add) {
+      operations().linear_weight_gradient(sizes, rows_of(x.constant()), rows_of(dy.constant()), rows_of(to_dw.view()),
+                                          to_db.vector().data, add, memory, {});
+    };
+    take(dw, db, false);
+    take(zero_dw, zero_db, true);
+    for (Index o = 0; o < outputs; ++o) {
+      for (Index i = 0; i < inputs; ++i) ASSERT_EQ(dw.at(o, i), zero_dw.at(o, i));
+      ASSERT_EQ(db.at(0, o), zero_db.at(0, o));
+    }
+    EXPECT_TRUE(dw.guards_intact() && db.guards_intact() && scratch_guard_intact());
   });
 }
 

@@ -8,7 +8,7 @@
 namespace mynah::kernels::eigen {
 namespace {
 
-/// The products below are added: to zeros, then.
+/// The products that follow are added: to zeros, then.
 template <class Scalar>
 void overwrite_weights(MatrixView<Scalar> dw, VectorView<Scalar> db, ProductOptions options) {
   if (!options.overwrite_weights) return;
@@ -87,7 +87,7 @@ void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstM
   using namespace vectorized;
   const LinearSizes sizes{x.rows, w.columns, w.rows};
   const Operations& use = operations();
-  overwrite_weights<float>(dw, db, options);
+  const bool adds_weights = !options.overwrite_weights;
   // db has no products: it sums dz as it is.
   float* const db_data = db.empty() ? nullptr : db.data;
   const bool strict = options.precision == Precision::float32;
@@ -111,11 +111,12 @@ void linear_backward<float>(Stream& stream, ConstMatrix x, ConstMatrix w, ConstM
       }
     }
     if (dw.data != nullptr || (strict && db_data != nullptr)) {
-      use.linear_weight_gradient(sizes, x_rows, dz_rows, rows_of(dw), strict ? db_data : nullptr, factors.rest(), team);
+      use.linear_weight_gradient(sizes, x_rows, dz_rows, rows_of(dw), strict ? db_data : nullptr, adds_weights,
+                                 factors.rest(), team);
     }
   });
   if (!strict && db_data != nullptr) {
-    use.linear_weight_gradient(sizes, rows_of(x), rows_of(dz), {}, db_data, factors.rest(), {});
+    use.linear_weight_gradient(sizes, rows_of(x), rows_of(dz), {}, db_data, adds_weights, factors.rest(), {});
   }
 }
 

@@ -20,7 +20,7 @@ void channel_bias_forward(Size rows, Size channels, Size places, const float* b,
 /// Summed in double, since the places of all rows together are many.
 void channel_bias_backward(Size rows, Size channels, Size places, ConstRows dy, float* db) {
   using HalfLanes = MakeLaneList<lanes / 2>::type;
-  if (places == 1) return add_bias_gradient(rows, {0, channels}, dy, db);
+  if (places == 1) return sum_bias_gradient(rows, {0, channels}, dy, db, true);
   for (Size c = 0; c < channels; ++c) {
     DoubleVec low = {}, high = {};
     for (Size m = 0; m < rows; ++m) {

@@ -110,9 +110,9 @@ void linear_input_gradient(const LinearSizes& s, ConstRows w, ConstRows dy, Cons
   }
 }
 
-/// The last columns of dw, as rows of dwᵀ = xᵀ dy, and added where they belong: outputs of this member's.
-void add_turned_columns(const LinearSizes& s, ConstRows x, ConstRows dy, Rows dw, float* turned, float* scratch,
-                        const Team& team) {
+/// The last columns of dw, as rows of dwᵀ = xᵀ dy, and put where they belong: outputs of this member's.
+void multiply_turned_columns(const LinearSizes& s, ConstRows x, ConstRows dy, Rows dw, bool add, float* turned,
+                             float* scratch, const Team& team) {
   const Size tail = turned_columns(s), columns = s.inputs - tail;
   const Size stride = divided_up(s.outputs, lanes) * lanes;
   const Part own = part_of(s.outputs, tile_columns, team);
@@ -135,12 +135,13 @@ void add_turned_columns(const LinearSizes& s, ConstRows x, ConstRows dy, Rows dw
                  {false, nullptr, false}},
                 {memory, memory + a, 0}, {});
   for (Size o = own.begin; o < own.end; ++o) {
-    for (Size i = 0; i < tail; ++i) dw.data[o * dw.stride + columns + i] += turned[i * stride + o];
+    float* const row = dw.data + o * dw.stride + columns;
+    for (Size i = 0; i < tail; ++i) row[i] = (add ? row[i] : 0.0f) + turned[i * stride + o];
   }
 }
 
-/// db += Σ over rows of dy, for outputs [begin, end), `lanes` columns at a time.
-void add_bias_gradient(Size rows, Part outputs, ConstRows dy, float* db) {
+/// db = Σ over rows of dy, or added to db, for outputs [begin, end), `lanes` columns at a time.
+void sum_bias_gradient(Size rows, Part outputs, ConstRows dy, float* db, bool add) {
   constexpr int width = bias_block / lanes;
   Size o = outputs.begin;
   for (; o + width * lanes <= outputs.end; o += width * lanes) {
@@ -148,7 +149,10 @@ void add_bias_gradient(Size rows, Part outputs, ConstRows dy, float* db) {
     for (Size m = 0; m < rows; ++m) {
       for (int v = 0; v < width; ++v) sum[v] += load(dy.data + m * dy.stride + o + v * lanes);
     }
-    for (int v = 0; v < width; ++v) store(db + o + v * lanes, load(db + o + v * lanes) + sum[v]);
+    for (int v = 0; v < width; ++v) {
+      float* const to = db + o + v * lanes;
+      store(to, add ? load(to) + sum[v] : sum[v]);
+    }
   }
   for (; o < outputs.end; o += lanes) {
     const First some(smaller(lanes, outputs.end - o));
@@ -159,21 +163,21 @@ void add_bias_gradient(Size rows, Part outputs, ConstRows dy, float* db) {
       odd += load(dy.data + (m + 1) * dy.stride + o, some);
     }
     if (m < rows) even += load(dy.data + m * dy.stride + o, some);
-    store(db + o, load(db + o, some) + (even + odd), some);
+    store(db + o, (add ? load(db + o, some) : Vec{}) + (even + odd), some);
   }
 }
 
-/// dw += dyᵀ x, db += Σ dy. A last vector of few columns wastes most of its lanes; those columns of dw are computed as
-/// rows of dwᵀ instead, along the outputs.
-void linear_weight_gradient(const LinearSizes& s, ConstRows x, ConstRows dy, Rows dw, float* db, float* scratch,
-                            const Team& team) {
+/// dw = dyᵀ x, db = Σ dy, or added to what they hold. A last vector of few columns wastes most of its lanes; those
+/// columns of dw are computed as rows of dwᵀ instead, along the outputs.
+void linear_weight_gradient(const LinearSizes& s, ConstRows x, ConstRows dy, Rows dw, float* db, bool add,
+                            float* scratch, const Team& team) {
   const DenormalsAreZeros scope;
   const bool shared = s.rows * s.inputs * s.outputs >= least_shared_product;
   if (team.members > 1 && !shared) {
-    if (team.member == 0) linear_weight_gradient(s, x, dy, dw, db, scratch, {});
+    if (team.member == 0) linear_weight_gradient(s, x, dy, dw, db, add, scratch, {});
     return;
   }
-  if (db != nullptr) add_bias_gradient(s.rows, part_of(s.outputs, bias_block, team), dy, db);
+  if (db != nullptr) sum_bias_gradient(s.rows, part_of(s.outputs, bias_block, team), dy, db, add);
   if (dw.data == nullptr || s.outputs == 0 || s.inputs == 0) return;
   const Size tail = turned_columns(s), columns = s.inputs - tail;
   float* const turned = scratch;
@@ -190,12 +194,12 @@ void linear_weight_gradient(const LinearSizes& s, ConstRows x, ConstRows dy, Row
               false,
               dw.data,
               dw.stride,
-              {true, nullptr, false}},
+              {add, nullptr, false}},
              memory, team);
   }
   if (tail == 0) return;
   if (columns > 0) meet(team);
-  add_turned_columns(s, x, dy, dw, turned, memory, team);
+  multiply_turned_columns(s, x, dy, dw, add, turned, memory, team);
 }
 
 }  // namespace

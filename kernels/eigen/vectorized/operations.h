@@ -90,9 +90,9 @@ struct Operations {
   /// that gave it. add: to what dx holds.
   void (*linear_input_gradient)(const LinearSizes&, ConstRows w, ConstRows dy, ConstRows gate, Rows dx, bool add,
                                 float* scratch, const Team&);
-  /// dw.data and db may be null.
-  void (*linear_weight_gradient)(const LinearSizes&, ConstRows x, ConstRows dy, Rows dw, float* db, float* scratch,
-                                 const Team&);
+  /// dw.data and db may be null. add: to what they hold.
+  void (*linear_weight_gradient)(const LinearSizes&, ConstRows x, ConstRows dy, Rows dw, float* db, bool add,
+                                 float* scratch, const Team&);
 
   /// A layer for a few rows (kernels/prepared_mlp.h): floats of its weights and bias as they lie for it; laying them
   /// out, w [outputs, inputs], b null for none; and y = x wᵀ + b. Rows of x are followed by zeros, and those of y are

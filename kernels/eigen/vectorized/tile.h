@@ -18,7 +18,9 @@ constexpr int tile_vectors = 2;
 constexpr int tile_columns = tile_vectors * lanes;
 
 /// At most so many steps of a sum at once: a packed panel of B, [steps, tile_columns], then fits the first-level cache.
-constexpr Size most_steps = 256;
+/// A large tile does so much with a step that the panel may come from the second level, where it takes its turns with
+/// others of block_columns; more steps at once then save more on what is done to finished tiles.
+constexpr Size most_steps = tile_rows >= 14 ? 512 : 256;
 /// Distance between the rows of packed A: a constant, so that rows are offsets and need no registers; 16 more than a
 /// multiple of 4096 bytes' share, so that the rows of a tile do not fall on each other in the cache.
 constexpr Size packed_row_stride = most_steps + 16;
