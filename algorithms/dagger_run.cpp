@@ -117,7 +117,9 @@ DaggerOutcome train(const DaggerSettings& settings, const DaggerWorld& world, co
     run.save_policy(dagger.policy().to_file());
   }
   outcome.policy = run.policy_path();
-  outcome.task = world.task->description().name;
+  outcome.task = world.task->description().text();
+  outcome.task_arguments = settings.rules.command_line();
+  if (!settings.learner.model.empty()) outcome.task_arguments += " --model " + settings.learner.model;
   outcome.device = device_name(choose_device(settings.learner.device));
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return outcome;
@@ -158,7 +160,7 @@ OptionTable DaggerSettings::table() {
             "[[...], ...]} comes to its standard input, it answers with a line {\"actions\": [[...], ...]}, or class "
             "numbers for discrete actions");
   table.add("expert-timeout", &expert_timeout, "Seconds that an answer of the command may take");
-  table.add("max-steps", &max_steps, "Limit of an episode's steps; 0: the task's own");
+  rules.add_to(table);
   table.add("iterations", &dagger.iterations, "Rounds of acting, asking and training, at most");
   table.add("episodes", &dagger.episodes, "Episodes a round, at most");
   table.add("steps", &dagger.steps, "States a round that the expert labels, at most; 0: all of its episodes");
@@ -201,7 +203,9 @@ void DaggerSettings::resolve() {
     throw input_error("--expert-command", "there is an --expert, too", "give one of the two");
   }
   if (learner.task.empty()) throw input_error("--task", "is missing", "DAgger acts: name the task");
-  make_absolute(expert);
+  rules.make_files_absolute();
+  make_task_absolute(learner, rules.options());
+  if (expert != "expert" && expert != "random") make_absolute(expert);  // whatever files are called so
   make_absolute(learner.data);
 }
 

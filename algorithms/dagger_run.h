@@ -2,6 +2,7 @@
 
 #include "algorithms/behaviour_cloning_run.h"
 #include "algorithms/dagger.h"
+#include "algorithms/tasks/task_rules.h"
 #include "engine/run_folder.h"
 
 namespace mynah {
@@ -12,7 +13,7 @@ struct DaggerSettings {
   std::string expert_command;     ///< In its place: a command line (algorithms/command_expert.h).
   double expert_timeout = 60.0;   ///< Seconds that an answer of the command may take.
   std::string beta = "indicator";
-  Index max_steps = 0;  ///< Limit of an episode's steps; 0: the task's own.
+  TaskRules rules;  ///< Of the task, in rollouts and evaluations.
   /// The task and the device; initial demonstrations, or none where `data` is empty; how each training goes. Its
   /// population, tuning, split_seed, validation_fraction and checkpoints are not looked at, nor is its `cloning` in the
   /// place of dagger.cloning once resolved.
@@ -21,8 +22,8 @@ struct DaggerSettings {
 
   /// The table of all options; it points into this object.
   OptionTable table();
-  /// Fills what follows from the texts, and makes paths absolute. Errors: input_error for an option that is not
-  /// possible.
+  /// Fills what follows from the texts, and makes names and paths mean the same from any folder. Errors: input_error
+  /// for an option that is not possible.
   void resolve();
 };
 
@@ -39,7 +40,8 @@ using DaggerWorldMaker = std::function<DaggerWorld(const DaggerSettings&)>;
 struct DaggerOutcome {
   Dagger::Result result;
   std::filesystem::path policy;
-  std::string task;
+  std::string task;            ///< With what was chosen of its rules.
+  std::string task_arguments;  ///< What `mynah evaluate` has to be told besides the run, with a space before each.
   std::string device;
   double seconds = 0.0;  ///< Of this call.
 };

@@ -80,6 +80,73 @@ TEST_F(DaggerProgram, ACommandThatDiesLeavesWhatItSaidAndTheRunGoesOn) {
   EXPECT_EQ(run_program({"resume", path("run")}).exit_code, 2) << "it is finished";
 }
 
+/// How many there are in a file of demonstrations, and the mean length of its episodes.
+nlohmann::json inspected(const std::string& file) {
+  const ProgramResult result = run_program({"inspect", file, "--json"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  return result.json();
+}
+
+// On a map of three by three, always upwards: the goal is not reached, and episodes end by the limit.
+TEST_F(DaggerProgram, RulesOfTheTaskAreThoseOfTheRunAlsoWhenItIsResumed) {
+  const std::string map = path("map.txt");
+  write_file(map, "..G\n...\nS..\n");
+  const std::string relative = std::filesystem::relative(map).string();
+  const auto options = [&](const std::string& command) {
+    return std::vector<std::string>{"--task",
+                                    "gridworld",
+                                    "--task-option",
+                                    "map=" + relative,
+                                    "--task-option",
+                                    "slip=0",
+                                    "--max-steps",
+                                    "7",
+                                    "--episodes",
+                                    "2",
+                                    "--iterations",
+                                    "2",
+                                    "--epochs",
+                                    "2",
+                                    "--hidden",
+                                    "8",
+                                    "--steps",
+                                    "14",
+                                    "--expert-command",
+                                    command,
+                                    "--evaluation-episodes",
+                                    "3"};
+  };
+  const std::string once = "[ -e " + path("died") + " ] || { touch " + path("died") +
+                           "; for i in 1 2 3; do read -r line; echo '{\"actions\": [0]}'; done; exit 9; }";
+  ASSERT_EQ(dagger(options(once + command_after)).exit_code, 2);
+  EXPECT_EQ(inspected(path("run/data/iteration_001.partial.npz")).at("rows"), 3);
+  ProgramResult result = run_program({"resume", path("run")});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("evaluate " + path("run") + " --max-steps 7 --task-option map=" + map +
+                                       " --task-option slip=0"));
+  ASSERT_EQ(dagger(options(std::string("true") + command_after), "whole").exit_code, 0);
+  for (const char* file : {"policy.safetensors", "data/iteration_001.npz", "data/iteration_002.npz"}) {
+    EXPECT_EQ(read_file(path("run/" + std::string(file))), read_file(path("whole/" + std::string(file)))) << file;
+  }
+  const nlohmann::json data = inspected(path("run/data/iteration_001.npz"));
+  EXPECT_EQ(data.at("episodes"), 2);
+  EXPECT_EQ(data.at("rows"), 14) << "episodes of 7 steps";
+}
+
+TEST_F(DaggerProgram, NothingIsAskedBehindTheEndOfAFixedHorizon) {
+  const ProgramResult result = dagger({"--task", "mountaincar", "--fixed-horizon", "--episodes", "2", "--iterations",
+                                       "1", "--epochs", "2", "--hidden", "8", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.json().at("task"), "MountainCar-v0 (fixed horizon)");
+  EXPECT_THAT(read_file(path("run/config.toml")), HasSubstr("fixed-horizon = true\n"));
+  const nlohmann::json data = inspected(path("run/data/iteration_001.npz"));
+  EXPECT_EQ(data.at("episodes"), 2);
+  EXPECT_LT(data.at("rows"), 2 * 150) << "the expert needs 105 steps or so of 200";
+  expect_refused({"--task", "pointmaze", "--task-option", "opening=up"}, "'up'", "left, right");
+  expect_refused({"--task", "pointmaze", "--task-option", "opening"}, "--task-option opening", "KEY=VALUE");
+  expect_refused({"--task", "pointmaze", "--max-steps", "-1"}, "--max-steps", "");
+}
+
 TEST_F(DaggerProgram, RecordingFromACommandKeepsWhatThereWas) {
   const std::string dies = "for i in 1 2 3 4 5; do read -r line; echo '{\"actions\": [0, 1, 0]}'; done; exit 1";
   ProgramResult result = run_program({"record", "--task", "cartpole", "--policy", "command:" + dies, "--episodes", "3",

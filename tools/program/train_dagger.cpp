@@ -24,8 +24,8 @@ DaggerWorld make_world(const DaggerSettings& settings) {
   const std::string who = settings.expert_command.empty() ? settings.expert : "command:" + settings.expert_command;
   TaskRequest request;
   request.name = settings.learner.task;
-  request.options.max_steps = settings.max_steps;
-  request.options.model = settings.learner.model;
+  request.rules = settings.rules;
+  request.model = settings.learner.model;
   const auto choice =
       std::make_shared<ActorChoice>(who, request, settings.learner.device, settings.learner.cloning.seed,
                                     /*sampled=*/false, settings.expert_timeout);
@@ -37,6 +37,7 @@ void print_outcome(const DaggerOutcome& outcome, const std::string& run, bool js
   if (json) {
     nlohmann::ordered_json object{{"algorithm", "dagger"},
                                   {"run", run},
+                                  {"task", outcome.task},
                                   {"finished", !result.interrupted},
                                   {"device", outcome.device},
                                   {"iterations", result.iterations},
@@ -64,7 +65,8 @@ void print_outcome(const DaggerOutcome& outcome, const std::string& run, bool js
     if (result.evaluation->normalized_mean) fmt::print(", normalized {:.3f}", *result.evaluation->normalized_mean);
     fmt::print("\n");
   }
-  fmt::print("policy: {}\nevaluate it with: mynah evaluate {} --episodes 100\n", outcome.policy.string(), run);
+  fmt::print("policy: {}\nevaluate it with: mynah evaluate {}{} --episodes 100\n", outcome.policy.string(), run,
+             outcome.task_arguments);
 }
 
 void train(Request& request) {
