@@ -143,14 +143,19 @@ LineProcess::~LineProcess() {
   close_once(error_);
 }
 
-/// Waits until the child has ended, and collects its status. Returns false when it has not.
+/// Waits until the child has ended, kills what it has left running, and collects its status. Returns false when it has
+/// not ended.
 bool LineProcess::reap(std::chrono::milliseconds patience) {
   const Clock::time_point deadline = Clock::now() + patience;
   while (child_ > 0) {
-    const pid_t which = ::waitpid(child_, &status_, WNOHANG);
-    if (which == child_ || (which < 0 && errno == ECHILD)) {
-      ended_ = which == child_;
+    siginfo_t information{};
+    const int failed = ::waitid(P_PID, static_cast<id_t>(child_), &information, WEXITED | WNOHANG | WNOWAIT);
+    if (failed == 0 && information.si_pid == child_) {
+      ::kill(-child_, SIGKILL);  // the number is nobody else's until the status is collected
+      ended_ = ::waitpid(child_, &status_, 0) == child_;
       child_ = -1;
+    } else if (failed != 0 && errno == ECHILD) {
+      child_ = -1;  // somebody else has collected it
     } else if (Clock::now() >= deadline) {
       return false;
     } else {

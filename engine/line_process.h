@@ -13,7 +13,7 @@ namespace mynah {
 /// The command runs in /bin/sh -c, so that pipes and quotes mean what they mean there, in a process group of its own:
 /// Ctrl-C in a terminal does not reach it. Its standard error is read too, and its end is quoted in errors. Whoever
 /// makes a LineProcess also ends it: the destructor closes the child's standard input, waits a second for it to end,
-/// and kills its group. The child's status is always collected. Linux.
+/// and kills its group, with what the child has left running in it. The child's status is always collected. Linux.
 class LineProcess {
  public:
   /// Errors: input_error where the system cannot start a process.
