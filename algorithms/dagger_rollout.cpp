@@ -49,6 +49,10 @@ class Batch {
     for (Index step = 0; step < task_->description().max_steps; ++step) {
       const std::vector<std::size_t> running = running_rows();
       if (running.empty() || left < static_cast<Index>(running.size())) break;
+      if (options_->goes_on && !options_->goes_on()) {
+        left = 0;
+        break;
+      }
       decide(first_episode);
       const Label label = execute(running, first_episode, step);
       task_->step(*stream_, acting(), batch());
@@ -230,14 +234,17 @@ Demonstrations roll_out(Stream& stream, const Task& task, const Mixture& mixture
     // With a limit one after the other: side by side it would be met by the beginnings of episodes alone.
     const Index rows = limited ? 1 : std::min(most_side_by_side, options.episodes - episodes);
     Batch batch(stream, task, mixture, options, rows);
+    const auto keep = [&] {
+      for (const EpisodeRecord& record : batch.records()) append(record, labelled);
+    };
     try {
       batch.run(options.first_episode + episodes, left);
-    } catch (const Error&) {
-      for (const EpisodeRecord& record : batch.records()) append(record, labelled);
+    } catch (...) {  // also what a user's own expert throws
+      keep();
       if (partial != nullptr) *partial = std::move(labelled);
       throw;
     }
-    for (const EpisodeRecord& record : batch.records()) append(record, labelled);
+    keep();
     episodes += rows;
   }
   return labelled;

@@ -10,7 +10,7 @@
 
 #include "engine/device.h"
 #include "engine/metrics.h"
-#include "engine/precision_option.h"
+#include "engine/text_excerpt.h"
 #include "kernels/error.h"
 
 namespace mynah {
@@ -71,11 +71,8 @@ class Keeper {
   Dagger::Observer observer() {
     Dagger::Observer observer;
     observer.labelled = [this](Index iteration, const Demonstrations& data) { run_->save_data(iteration, data); };
-    observer.failed = [this](Index iteration, const Demonstrations& data) {
-      run_->save_data(iteration, data, true);
-      progress_->warning(fmt::format("{} states that were labelled in the iteration that failed are kept in {}",
-                                     data.rows(), run_->data_path(iteration, true).string()));
-    };
+    observer.unfinished = [this](Index iteration, const Demonstrations& data) { keep_unfinished(iteration, data); };
+    observer.acting = [this] { return !stopped(); };
     observer.epoch = [this](Index, const EpochReport&) { return !stopped(); };
     observer.iteration = [this](const DaggerReport& report) { return after_iteration(report); };
     return observer;
@@ -83,6 +80,15 @@ class Keeper {
 
  private:
   bool stopped() const { return stop_ != nullptr && stop_->load(); }
+
+  /// An earlier attempt at the same iteration may have come further.
+  void keep_unfinished(Index iteration, const Demonstrations& data) {
+    const fs::path file = run_->data_path(iteration, true);
+    const Index before = fs::exists(file) ? load_demonstrations(file).rows() : 0;
+    if (before < data.rows()) run_->save_data(iteration, data, true);
+    progress_->warning(fmt::format("{} states that were labelled in iteration {}, which has no end, are kept in {}",
+                                   std::max(before, data.rows()), iteration, file.string()));
+  }
 
   bool after_iteration(const DaggerReport& report) {
     progress_->message(text_of(report));
@@ -119,7 +125,7 @@ DaggerOutcome train(const DaggerSettings& settings, const DaggerWorld& world, co
   outcome.policy = run.policy_path();
   outcome.task = world.task->description().text();
   outcome.task_arguments = settings.rules.command_line();
-  if (!settings.learner.model.empty()) outcome.task_arguments += " --model " + settings.learner.model;
+  if (!settings.learner.model.empty()) outcome.task_arguments += " --model " + shell_quoted(settings.learner.model);
   outcome.device = device_name(choose_device(settings.learner.device));
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return outcome;
@@ -194,8 +200,7 @@ OptionTable DaggerSettings::table() {
 }
 
 void DaggerSettings::resolve() {
-  learner.cloning.activation = parse_activation(learner.activation);
-  learner.cloning.precision = parse_precision(learner.precision);
+  learner.parse_words();
   dagger.beta = parse_beta(beta);
   dagger.cloning = learner.cloning;
   dagger.validate();

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "engine/text_excerpt.h"
 #include "kernels/error.h"
 
 namespace mynah {
@@ -50,7 +51,7 @@ std::string TaskRules::command_line() const {
   std::string text;
   if (fixed_horizon) text += " --fixed-horizon";
   if (max_steps > 0) text += fmt::format(" --max-steps {}", max_steps);
-  for (const std::string& parameter : parameters) text += " --task-option " + parameter;
+  for (const std::string& parameter : parameters) text += " --task-option " + shell_quoted(parameter);
   return text;
 }
 

@@ -38,7 +38,12 @@ class DaggerProgram : public testing::Test {
 TEST_F(DaggerProgram, WhatCannotBeIsRefusedBeforeAnythingIsWritten) {
   expect_refused({}, "--task", "name the task");
   expect_refused({"--task", "pendulun"}, "pendulun", "Pendulum-v1");
-  expect_refused({"--task", "pendulum", "--history", "2"}, "dagger: trains policies without a memory", "leave out");
+  expect_refused({"--task", "pendulum", "--recurrent", "8", "--history", "2"}, "--recurrent 8", "leave out --history");
+  expect_refused({"--task", "pendulum", "--recurrent", "8", "--head", "gaussian"}, "--head gaussian",
+                 "leave out --head");
+  expect_refused({"--task", "cartpole", "--head", "gaussian"}, "those of CartPole-v1 are discrete", "leave it out");
+  expect_refused({"--task", "pendulum", "--mirror-observations=0,-1", "--mirror-actions=-0"}, "--mirror-observations",
+                 "");
   expect_refused({"--task", "cartpole", "--expert", path("none")}, "none", "");
   expect_refused({"--task", "cartpole", "--data", path("none.npz")}, "none.npz", "");
   expect_refused({"--task", "cartpole", "--beta", "cubic"}, "--beta cubic", "indicator, exponential or linear");
@@ -58,10 +63,11 @@ TEST_F(DaggerProgram, WhatCannotBeIsRefusedBeforeAnythingIsWritten) {
 }
 
 TEST_F(DaggerProgram, ACommandThatDiesLeavesWhatItSaidAndTheRunGoesOn) {
-  // It dies on the third question, once: the file remembers.
-  const std::string once = "[ -e " + path("died") + " ] || { touch " + path("died") +
-                           "; for i in 1 2; do read -r line; echo '{\"actions\": [0]}'; done; read -r line; "
-                           "echo out of memory >&2; exit 9; }";
+  // It dies on the third question, and on the second one where the file says "once".
+  const std::string answer = "read -r line; echo '{\"actions\": [0]}'; ";
+  const std::string once = "[ -e " + path("died") + " ] || { touch " + path("died") + "; " + answer + answer +
+                           "read -r line; echo out of memory >&2; exit 9; }; " + "[ \"$(cat " + path("died") +
+                           ")\" != once ] || { " + answer + "exit 9; }";
   const std::vector<std::string> options{"--task",   "cartpole", "--expert-command", once + command_after,
                                          "--steps",  "30",       "--iterations",     "2",
                                          "--epochs", "2",        "--hidden",         "8"};
@@ -70,6 +76,12 @@ TEST_F(DaggerProgram, ACommandThatDiesLeavesWhatItSaidAndTheRunGoesOn) {
   EXPECT_THAT(result.errors, testing::AllOf(HasSubstr("exit status 9"), HasSubstr("out of memory"),
                                             HasSubstr("2 states"), HasSubstr("iteration_001.partial.npz")));
   EXPECT_EQ(run_program({"inspect", path("run/data/iteration_001.partial.npz"), "--json"}).json().at("rows"), 2);
+  write_file(path("died"), "once");  // now on the second question
+  result = run_program({"resume", path("run")});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(run_program({"inspect", path("run/data/iteration_001.partial.npz"), "--json"}).json().at("rows"), 2)
+      << "the longer of the two is kept: " << result.errors;
+  write_file(path("died"), "twice");
   result = run_program({"resume", path("run"), "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_EQ(result.json().at("queries"), 2 * 30) << result.output;
@@ -133,6 +145,24 @@ TEST_F(DaggerProgram, RulesOfTheTaskAreThoseOfTheRunAlsoWhenItIsResumed) {
   EXPECT_EQ(data.at("rows"), 14) << "episodes of 7 steps";
 }
 
+TEST_F(DaggerProgram, HeadsAndMemoriesAreThoseOfTheCommandLine) {
+  const std::vector<std::string> quick{"--task", "pendulum", "--episodes", "2", "--iterations", "1", "--epochs", "2"};
+  const auto trained = [&](std::vector<std::string> options, const std::string& out) {
+    options.insert(options.end(), quick.begin(), quick.end());
+    const ProgramResult result = dagger(options, out);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+  };
+  const auto evaluated = [&](const std::string& out, const std::string& option) {
+    return run_program({"evaluate", path(out), option, "--episodes", "3", "--device", "cpu", "--json"});
+  };
+  trained({"--head", "mixture", "--hidden", "8"}, "mixture");
+  EXPECT_EQ(evaluated("mixture", "--sampled").exit_code, 0) << "there is a distribution to draw from";
+  trained({"--recurrent", "8", "--hidden", "8"}, "recurrent");
+  EXPECT_EQ(evaluated("recurrent", "--fixed-horizon").exit_code, 0);
+  const ProgramResult exported = run_program({"export", path("recurrent"), "--out", path("weights.npz")});
+  EXPECT_THAT(exported.errors, HasSubstr("recurrent")) << "it has a memory";
+}
+
 TEST_F(DaggerProgram, NothingIsAskedBehindTheEndOfAFixedHorizon) {
   const ProgramResult result = dagger({"--task", "mountaincar", "--fixed-horizon", "--episodes", "2", "--iterations",
                                        "1", "--epochs", "2", "--hidden", "8", "--json"});
@@ -164,10 +194,11 @@ TEST_F(DaggerProgram, RecordingFromACommandKeepsWhatThereWas) {
 
 TEST_F(DaggerProgram, KilledRunsGoOnToTheSameBits) {
   ASSERT_EQ(run_program({"record", "--task", "pendulum", "--episodes", "2", "--out", path("d.npz")}).exit_code, 0);
-  const std::vector<std::string> options{
-      "--task",       "pendulum",     "--data", path("d.npz"), "--rows", "50",        "--hidden",
-      "32,32",        "--epochs",     "10",     "--episodes",  "2",      "--beta",    "exponential",
-      "--warm-start", "--iterations", "4",      "--seed",      "7",      "--queries", "1000"};
+  const std::vector<std::string> options{"--task",       "pendulum",  "--data", path("d.npz"), "--rows",
+                                         "50",           "--hidden",  "32,32",  "--epochs",    "10",
+                                         "--episodes",   "2",         "--beta", "exponential", "--warm-start",
+                                         "--iterations", "4",         "--seed", "7",           "--queries",
+                                         "1000",         "--history", "2",      "--chunk",     "2"};
   const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(dagger(options, "whole").exit_code, 0);
   const auto whole_ms =
