@@ -24,8 +24,8 @@ class LineProcess {
 
   /// Writes `line` and a line feed, waits for a whole line and returns it without its line feed. Errors: input_error
   /// naming the command, with the end of what it wrote to standard error, when it ends, closes its output, gives no
-  /// answer in time, answers with more than 256 MB, or has written something without being asked. It is killed then,
-  /// and every later exchange fails.
+  /// answer in time, answers with more than 256 MB, or writes without being asked or before it has read the whole
+  /// question. It is killed then, and every later exchange fails.
   std::string exchange(std::string_view line, std::chrono::duration<double> timeout);
 
   const std::string& command() const { return command_; }

@@ -164,6 +164,25 @@ TEST(CommandExpert, WhatACommandLeavesRunningEndsWithIt) {
   EXPECT_FALSE(runs(left)) << left;
 }
 
+TEST(CommandExpert, WhoeverWritesForEverIsStoppedInTime) {
+  const CustomTask task = docking_task();
+  EXPECT_THAT(error_of(task, "yes complaint >&2; true", 0.5),
+              AllOf(HasSubstr("no answer within 0.5 s"), HasSubstr("complaint")));
+  const std::string asked = "read -r line; echo '{\"actions\": [[1], [1]]}'; exec yes";
+  EXPECT_THAT(error_of(task, asked, 20.0, 2),
+              testing::AnyOf(HasSubstr("not asked for: 'y"), HasSubstr("it answered 'y'")));
+}
+
+TEST(CommandExpert, AnAnswerToHalfAQuestionIsRefused) {
+  LineProcess hasty("head -c 10 >/dev/null; echo done; sleep 1000");
+  try {
+    hasty.exchange(std::string(3'000'000, 'x'), std::chrono::seconds(60));
+    ADD_FAILURE() << "the question was not read";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("before it had read the whole question"), HasSubstr("'done'")));
+  }
+}
+
 TEST(CommandExpert, AQuestionLargerThanAPipeIsAsked) {
   LineProcess echo("cat");
   const std::string line(3'000'000, 'x');
