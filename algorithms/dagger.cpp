@@ -172,6 +172,7 @@ MixtureOptions Dagger::mixture_now() const {
   mixture.seed = options_.cloning.seed;
   mixture.first_episode = rollout_begin + episodes_;
   mixture.labels = options_.steps;
+  if (expert_.by_observation && unfinished_.rows() > 0) mixture.known = &unfinished_;
   if (options_.queries > 0) {
     const Index left = options_.queries - queries_;
     mixture.labels = mixture.labels > 0 ? std::min(mixture.labels, left) : left;
@@ -184,11 +185,15 @@ std::optional<Demonstrations> Dagger::labelled_states(const Observer& observer) 
   if (next_) return std::exchange(next_, std::nullopt);
   MixtureOptions mixture = mixture_now();
   bool stopped = false;
-  mixture.goes_on = [&] { return !(stopped = observer.acting && !observer.acting()); };
+  mixture.goes_on = [&](const std::function<Demonstrations()>& so_far) {
+    stopped = observer.acting && !observer.acting(next_iteration(), so_far);
+    return !stopped;
+  };
   std::optional<PolicyActor> learner;
   if (learner_) learner.emplace(*learner_, *task_);
-  const auto hand_over = [&](const Demonstrations& unfinished) {
-    if (observer.unfinished && unfinished.rows() > 0) observer.unfinished(next_iteration(), unfinished);
+  const auto hand_over = [&](Demonstrations& unfinished) {
+    if (unfinished.rows() > unfinished_.rows()) unfinished_ = std::move(unfinished);
+    if (observer.unfinished && unfinished_.rows() > 0) observer.unfinished(next_iteration(), unfinished_);
   };
   Demonstrations labelled, partial;
   try {
@@ -202,6 +207,7 @@ std::optional<Demonstrations> Dagger::labelled_states(const Observer& observer) 
     hand_over(labelled);
     return std::nullopt;
   }
+  unfinished_ = {};
   if (observer.labelled) observer.labelled(next_iteration(), labelled);
   return labelled;
 }
@@ -347,7 +353,8 @@ SafetensorsFile Dagger::save() {
   return state;
 }
 
-void Dagger::load(const SafetensorsFile* state, std::vector<Demonstrations> labelled) {
+void Dagger::load(const SafetensorsFile* state, std::vector<Demonstrations> labelled, Demonstrations unfinished) {
+  unfinished_ = std::move(unfinished);
   const bool had_initial = labelled.front().rows() > 0;
   if (state != nullptr) {
     load_counters(*state);

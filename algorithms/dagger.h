@@ -92,6 +92,9 @@ class Dagger {
   struct Expert {
     Actor* actor = nullptr;
     Stream* stream = nullptr;  ///< Null: the learner's.
+    /// Its answers depend on the observation alone: those that are there from a rollout without an end are taken, and
+    /// not asked for again.
+    bool by_observation = false;
   };
 
   /// task and expert outlive this. Errors: input_error for options that are not possible.
@@ -102,9 +105,10 @@ class Dagger {
   struct Observer {
     std::function<void(Index iteration, const Demonstrations& labelled)> labelled;  ///< Before the training on it.
     /// What was labelled in an iteration whose rollout has no end: expert or task failed with what fit throws, or
-    /// `acting` ended it. Nothing of it is used.
+    /// `acting` ended it.
     std::function<void(Index iteration, const Demonstrations& labelled)> unfinished;
-    std::function<bool()> acting;  ///< Before every step of a rollout.
+    /// Before every step of a rollout, with a way to what has been labelled in it so far.
+    std::function<bool(Index iteration, const std::function<Demonstrations()>& labelled)> acting;
     std::function<bool(Index iteration, const EpochReport&)> epoch;
     std::function<bool(const DaggerReport&)> iteration;
   };
@@ -125,10 +129,11 @@ class Dagger {
   /// The state after an iteration, without the data: policies and counters. load() takes it, or null where no iteration
   /// has ended, with what was labelled as the observer had it: an entry an iteration, first the initial demonstrations
   /// (without rows if there were none). One entry more than the state knows of is the data of the iteration that comes,
-  /// for which the expert is not asked again. From there the bits go on as if nothing had been. Errors: input_error for
+  /// for which the expert is not asked again. unfinished: what is there of the first iteration that has no entry, or
+  /// nothing; see Expert::by_observation. From there the bits go on as if nothing had been. Errors: input_error for
   /// data other than the state's.
   SafetensorsFile save();
-  void load(const SafetensorsFile* state, std::vector<Demonstrations> labelled);
+  void load(const SafetensorsFile* state, std::vector<Demonstrations> labelled, Demonstrations unfinished = {});
 
   /// The policy that is kept. Errors: input_error before there is one.
   Policy& policy();
@@ -155,6 +160,7 @@ class Dagger {
   Stream stream_;                       ///< Of rollouts and evaluations without a learner.
   Demonstrations data_;                 ///< The aggregate.
   std::optional<Demonstrations> next_;  ///< Labelled already, of the iteration that comes.
+  Demonstrations unfinished_;           ///< Of the rollout that comes, what an earlier attempt has labelled.
   bool has_initial_ = false;
   std::unique_ptr<Policy> learner_, best_;
   Index done_ = -1;  ///< The last iteration that ended; -1: not even 0.

@@ -16,8 +16,12 @@ struct MixtureOptions {
   Index labels = 0;
   std::uint64_t seed = 0;
   Index first_episode = 0;  ///< Episode i is a function of (seed, first_episode + i), expert and learner.
-  /// Asked before every step; false ends the rollout there, as a limit of labels does. May be empty.
-  std::function<bool()> goes_on = {};
+  /// Asked before every step, with a way to what has been labelled so far; false ends the rollout there, as a limit of
+  /// labels does. May be empty.
+  std::function<bool(const std::function<Demonstrations()>& labelled)> goes_on = {};
+  /// Answers that the expert has given in the beginnings of these episodes; null for none. It is not asked again where
+  /// the states are the same, in all episodes that run side by side.
+  const Demonstrations* known = nullptr;
 };
 
 /// Who acts. The learner may be null: then the expert acts alone.

@@ -15,8 +15,8 @@ struct DaggerSettings {
   std::string beta = "indicator";
   TaskRules rules;  ///< Of the task, in rollouts and evaluations.
   /// The task and the device; initial demonstrations, or none where `data` is empty; how each training goes. Its
-  /// population, tuning, split_seed, validation_fraction and checkpoints are not looked at; its `cloning` becomes that
-  /// of `dagger` when resolved.
+  /// population, tuning, split_seed, validation_fraction and checkpoint_every are not looked at; its `cloning` becomes
+  /// that of `dagger` when resolved.
   BehaviourCloningSettings learner;
   DaggerOptions dagger;
 
@@ -50,8 +50,8 @@ struct DaggerOutcome {
 /// the initial demonstrations), policy.safetensors. Nothing is written before options, data, task and expert have been
 /// found good. When *stop becomes true, it ends after the running step of a rollout, epoch or evaluation, and can be
 /// resumed. Errors: input_error for data, options, a folder that holds a run already (unless `overwrite`), and where
-/// expert or task fail; the run can then be resumed. What was labelled in a rollout without an end is kept for people,
-/// as data/iteration_003.partial.npz; the expert is asked again.
+/// expert or task fail; the run can then be resumed. What was labelled in a rollout without an end is kept as
+/// data/iteration_003.partial.npz, also every learner.checkpoint_seconds while it runs.
 DaggerOutcome run_dagger(DaggerSettings settings, const DaggerWorldMaker& make_world, const std::filesystem::path& out,
                          bool overwrite, ProgressObserver& progress, const std::atomic<bool>* stop = nullptr);
 
@@ -60,8 +60,8 @@ bool is_dagger_run(const RunFolder& run);
 
 /// Goes on with a run that was killed, stopped, or left by its expert: on the same kind of device the result is, bit
 /// for bit, that of a run that was never interrupted, if the expert's action depends on the observation alone, or on
-/// those of its episode. The expert is not asked again for an iteration whose states it has labelled. A finished run is
-/// refused.
+/// those of its episode. The expert is not asked again for an iteration whose states it has labelled, nor, with
+/// Dagger::Expert::by_observation, for what it has labelled of an unfinished one. A finished run is refused.
 DaggerOutcome resume_dagger(const std::filesystem::path& run, const DaggerWorldMaker& make_world,
                             ProgressObserver& progress, const std::atomic<bool>* stop = nullptr);
 

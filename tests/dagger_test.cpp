@@ -354,7 +354,11 @@ TEST_P(DaggerOn, AnObserverEndsARolloutAndGetsWhatWasLabelled) {
   int steps = 0;
   Index kept = 0;
   Dagger::Observer observer;
-  observer.acting = [&] { return ++steps <= 10; };
+  observer.acting = [&](Index iteration, const std::function<Demonstrations()>& labelled) {
+    EXPECT_EQ(iteration, 1);
+    EXPECT_EQ(labelled().rows(), 3 * steps);
+    return ++steps <= 10;
+  };
   observer.labelled = [](Index, const Demonstrations&) { ADD_FAILURE() << "the rollout has no end"; };
   observer.unfinished = [&](Index, const Demonstrations& labelled) { kept = labelled.rows(); };
   const Dagger::Result result = dagger.fit(nullptr, observer);
@@ -377,6 +381,51 @@ TEST_P(DaggerOn, WhatAUsersExpertThrowsLosesNothing) {
   observer.unfinished = [&](Index, const Demonstrations& partial) { kept = partial.rows(); };
   EXPECT_THROW(dagger.fit(nullptr, observer), std::out_of_range);
   EXPECT_EQ(kept, 99) << "33 steps of three episodes";
+}
+
+TEST_P(DaggerOn, AnExpertOfObservationsIsNotAskedAgainForAnUnfinishedRollout) {
+  const CustomTask task = short_docking_task(12);
+  for (const Index limit : {0, 30}) {  // side by side, and one after the other
+    DaggerOptions options = quick_options();
+    options.steps = limit;
+    options.evaluation_episodes = 0;
+    Index asked = 0, fails_at = 0;
+    FunctionActor expert(task, [&](std::span<const float> observation, std::span<float> action) {
+      if (++asked == fails_at) throw std::out_of_range("the expert's own");
+      docking_expert(observation, action);
+    });
+    Dagger whole(device_, task, {&expert, nullptr}, options);
+    std::vector<Demonstrations> labelled(1);
+    Dagger::Observer observer;
+    observer.labelled = [&](Index, const Demonstrations& data) { labelled.push_back(data); };
+    whole.fit(nullptr, observer);
+    const Index first = labelled.at(1).rows();
+    asked = 0;
+    fails_at = first + 20;  // in the second iteration
+    Demonstrations unfinished;
+    SafetensorsFile state;
+    Dagger broken(device_, task, {&expert, nullptr}, options);
+    observer = {};
+    observer.unfinished = [&](Index iteration, const Demonstrations& partial) {
+      EXPECT_EQ(iteration, 2);
+      unfinished = partial;
+    };
+    observer.iteration = [&](const DaggerReport&) {
+      state = broken.save();
+      return true;
+    };
+    EXPECT_THROW(broken.fit(nullptr, observer), std::out_of_range);
+    ASSERT_GT(unfinished.rows(), 15);
+    for (const bool by_observation : {false, true}) {
+      asked = fails_at = 0;
+      Dagger again(device_, task, {&expert, nullptr, by_observation}, options);
+      again.load(&state, {labelled.at(0), labelled.at(1)}, unfinished);
+      again.fit(nullptr);
+      EXPECT_EQ(bits_of(again.policy()), bits_of(whole.policy()));
+      const Index rest = whole.data().rows() - first;
+      EXPECT_EQ(asked, by_observation ? rest - unfinished.rows() : rest) << "limit " << limit;
+    }
+  }
 }
 
 TEST_P(DaggerOn, WhatTrainingWouldRefuseIsRefusedBeforeTheExpertIsAsked) {

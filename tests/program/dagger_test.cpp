@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <random>
 
 #include "tests/program/program.h"
@@ -64,13 +66,14 @@ TEST_F(DaggerProgram, WhatCannotBeIsRefusedBeforeAnythingIsWritten) {
 
 TEST_F(DaggerProgram, ACommandThatDiesLeavesWhatItSaidAndTheRunGoesOn) {
   // It dies on the third question, and on the second one where the file says "once".
-  const std::string answer = "read -r line; echo '{\"actions\": [0]}'; ";
-  const std::string once = "[ -e " + path("died") + " ] || { touch " + path("died") + "; " + answer + answer +
-                           "read -r line; echo out of memory >&2; exit 9; }; " + "[ \"$(cat " + path("died") +
-                           ")\" != once ] || { " + answer + "exit 9; }";
-  const std::vector<std::string> options{"--task",   "cartpole", "--expert-command", once + command_after,
-                                         "--steps",  "30",       "--iterations",     "2",
-                                         "--epochs", "2",        "--hidden",         "8"};
+  const std::string answer = "read -r line && echo q >> " + path("asked") + " && echo '{\"actions\": [0]}'";
+  const std::string once = "[ -e " + path("died") + " ] || { touch " + path("died") + "; " + answer + "; " + answer +
+                           "; read -r line; echo out of memory >&2; exit 9; }; " + "[ \"$(cat " + path("died") +
+                           ")\" != once ] || { " + answer + "; exit 9; }; ";
+  const std::vector<std::string> options{
+      "--task",   "cartpole", "--expert-command", once + "while " + answer + "; do :; done",
+      "--steps",  "30",       "--iterations",     "2",
+      "--epochs", "2",        "--hidden",         "8"};
   ProgramResult result = dagger(options);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.errors, testing::AllOf(HasSubstr("exit status 9"), HasSubstr("out of memory"),
@@ -79,24 +82,73 @@ TEST_F(DaggerProgram, ACommandThatDiesLeavesWhatItSaidAndTheRunGoesOn) {
   write_file(path("died"), "once");  // now on the second question
   result = run_program({"resume", path("run")});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_EQ(run_program({"inspect", path("run/data/iteration_001.partial.npz"), "--json"}).json().at("rows"), 2)
-      << "the longer of the two is kept: " << result.errors;
+  EXPECT_EQ(run_program({"inspect", path("run/data/iteration_001.partial.npz"), "--json"}).json().at("rows"), 3)
+      << "it went on from there: " << result.errors;
   write_file(path("died"), "twice");
   result = run_program({"resume", path("run"), "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_EQ(result.json().at("queries"), 2 * 30) << result.output;
   EXPECT_FALSE(std::filesystem::exists(path("run/data/iteration_001.partial.npz")));
   EXPECT_EQ(run_program({"inspect", path("run/data/iteration_002.npz"), "--json"}).json().at("rows"), 30);
+  const std::string asked = read_file(path("asked"));
+  EXPECT_EQ(std::count(asked.begin(), asked.end(), '\n'), 2 * 30) << "for nothing twice";
   result = run_program({"evaluate", path("run"), "--episodes", "3", "--json"});
   EXPECT_EQ(result.json().at("task"), "CartPole-v1") << result.errors;
   EXPECT_EQ(run_program({"resume", path("run")}).exit_code, 2) << "it is finished";
 }
 
-/// How many there are in a file of demonstrations, and the mean length of its episodes.
+/// What `inspect` says of a file of demonstrations.
 nlohmann::json inspected(const std::string& file) {
   const ProgramResult result = run_program({"inspect", file, "--json"});
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   return result.json();
+}
+
+TEST_F(DaggerProgram, AKillLosesNoMoreThanTheLastAnswersOfACommand) {
+  // Each process of mynah has its questions counted in a file of its own.
+  const std::string log = path("asked.");
+  const std::vector<std::string> options{
+      "--task",
+      "cartpole",
+      "--expert-command",
+      "while read -r line; do echo q >> " + log + "$PPID; sleep 0.02; echo '{\"actions\": [0]}'; done",
+      "--steps",
+      "40",
+      "--episodes",
+      "100",
+      "--iterations",
+      "1",
+      "--epochs",
+      "2",
+      "--hidden",
+      "8",
+      "--checkpoint-seconds",
+      "0.05"};
+  std::string partial;
+  for (int attempt = 0; partial.empty(); ++attempt) {  // until a kill has come between the first copy and the end
+    std::filesystem::remove_all(path("run"));
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) std::filesystem::remove(entry.path());
+    ASSERT_LT(attempt, 40);
+    const ProgramResult result = dagger(options, "run", 300 + 100 * (attempt % 8));
+    ASSERT_TRUE(result.exit_code == 0 || result.exit_code == 128 + 9) << result.errors;
+    const std::string file = path("run/data/iteration_001.partial.npz");
+    if (std::filesystem::exists(file)) partial = file;
+  }
+  const auto kept = inspected(partial).at("rows").get<int>();
+  EXPECT_GT(kept, 0);
+  std::vector<std::filesystem::path> before;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) before.push_back(entry.path());
+  const ProgramResult result = run_program({"resume", path("run"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.json().at("queries"), 40);
+  int logs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+    if (std::find(before.begin(), before.end(), entry.path()) != before.end()) continue;
+    const std::string asked = read_file(entry.path());
+    EXPECT_EQ(std::count(asked.begin(), asked.end(), '\n'), 40 - kept);
+    ++logs;
+  }
+  EXPECT_EQ(logs, 1);
 }
 
 // On a map of three by three, always upwards: the goal is not reached, and episodes end by the limit.

@@ -66,7 +66,7 @@ void add_json_flag(CLI::App& command, bool& json) {
 
 void add_options(CLI::App& command, const OptionTable& table) {
   const auto shared = std::make_shared<OptionTable>(table);
-  declare_all(command, table, [shared](const std::string& name, std::vector<std::string> texts) {
+  declare_all(command, table, [shared](const std::string& name, const std::vector<std::string>& texts) {
     shared->set(name, texts, "--" + name);
   });
 }

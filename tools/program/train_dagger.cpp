@@ -29,7 +29,9 @@ DaggerWorld make_world(const DaggerSettings& settings) {
   const auto choice =
       std::make_shared<ActorChoice>(who, request, settings.learner.device, settings.learner.cloning.seed,
                                     /*sampled=*/false, settings.expert_timeout);
-  return {choice, choice->task.get(), {choice->actor.get(), &choice->stream()}};
+  // As a command's answers may, those of others may hang on their memory; but these cost little.
+  const bool by_observation = who.starts_with("command:");
+  return {choice, choice->task.get(), {choice->actor.get(), &choice->stream(), by_observation}};
 }
 
 void print_outcome(const DaggerOutcome& outcome, const std::string& run, bool json) {
@@ -88,8 +90,8 @@ void add_train_dagger(CLI::App& train_command) {
                                                    "metrics.jsonl, TensorBoard events, checkpoints, "
                                                    "data/iteration_001.npz ... and policy.safetensors; a run that was\n"
                                                    "stopped, killed or left by its expert goes on with `mynah resume "
-                                                   "RUN`, and no state is labelled twice but those\n"
-                                                   "of a round that did not end.");
+                                                   "RUN`; a command is asked again for no more than it\n"
+                                                   "has labelled in the last --checkpoint-seconds before a kill.");
   const auto request = std::make_shared<Request>();
   request->options = std::make_unique<TableOptions>(*command, request->settings.table());
   command->add_option("--out", request->out, "Folder of the run, made new")->required();
