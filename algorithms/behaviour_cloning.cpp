@@ -21,20 +21,13 @@ PolicyDescription describe(const Demonstrations& demonstrations, const Behaviour
   description.mlp.outputs = demonstrations.discrete ? std::max(demonstrations.action_count,
                                                                static_cast<Index>(description.action_names.size()))
                                                     : demonstrations.action_size;
-  if (!options.mirror.empty()) {
-    options.mirror.check(description.mlp.inputs, description.discrete, description.mlp.outputs);
-  }
+  options.check_data(description.mlp.inputs, description.discrete, description.mlp.outputs, demonstrations.source);
   description.mlp.hidden = options.hidden;
   description.mlp.activation = options.activation;
   description.memory = options.memory;
   description.normalize_observations = options.normalize_observations;
   description.normalize_actions = options.normalize_actions && !demonstrations.discrete;
   description.head = options.head;
-  if (demonstrations.discrete && options.head.is_distribution()) {
-    throw input_error("--head " + policy_head_name(options.head.kind),
-                      "is for continuous actions, but those of " + demonstrations.source + " are discrete",
-                      "leave it out: discrete actions have a distribution of their own, the softmax of the scores");
-  }
   if (!demonstrations.observation_names.empty()) description.observation_names = demonstrations.observation_names;
   if (!demonstrations.action_names.empty()) description.action_names = demonstrations.action_names;
   return description;
@@ -94,6 +87,16 @@ void BehaviourCloningOptions::validate() const {
   memory.validate();
   if (head.is_distribution()) memory.check_distribution(policy_head_name(head.kind));
   require_option(patience >= 0, "patience", std::to_string(patience), "give 0 (no early stop) or a number of epochs");
+}
+
+void BehaviourCloningOptions::check_data(Index observation_size, bool discrete, Index outputs,
+                                         const std::string& source) const {
+  if (!mirror.empty()) mirror.check(observation_size, discrete, outputs);
+  if (discrete && head.is_distribution()) {
+    throw input_error("--head " + policy_head_name(head.kind),
+                      "is for continuous actions, but those of " + source + " are discrete",
+                      "leave it out: discrete actions have a distribution of their own, the softmax of the scores");
+  }
 }
 
 BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstrations,
@@ -209,6 +212,10 @@ void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
 
 std::string BehaviourCloning::describe_plan() const {
   return plan_->describe() + "; products in " + kernels::precision_name(options_.precision);
+}
+
+void BehaviourCloning::train_for_steps(Index steps) {
+  options_.epochs = std::max<Index>(1, (steps + plan_->steps_per_epoch() - 1) / plan_->steps_per_epoch());
 }
 
 bool BehaviourCloning::goes_on() const {

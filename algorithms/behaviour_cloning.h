@@ -42,6 +42,9 @@ struct BehaviourCloningOptions {
 
   /// Errors: input_error naming the option as it stands on the command line.
   void validate() const;
+  /// Refuses what does not go with such data, which `source` names: a mirror of other sizes, a distribution of classes.
+  /// outputs: action columns, or classes.
+  void check_data(Index observation_size, bool discrete, Index outputs, const std::string& source) const;
 };
 
 /// What is known after an epoch.
@@ -96,6 +99,9 @@ class BehaviourCloning {
   BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                    const BehaviourCloningOptions& options, PolicyDescription names,
                    std::span<const std::int32_t> rows = {}, const ResidentData* validation = nullptr);
+
+  /// Takes the place of options.epochs, before training begins: so many optimizer steps, rounded up to whole epochs.
+  void train_for_steps(Index steps);
 
   /// Called after every epoch; save() may be called from it. Training ends early where it returns false. The policy's
   /// own weights may be further: see fit().

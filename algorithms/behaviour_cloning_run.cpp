@@ -40,17 +40,6 @@ LoadOptions load_options(const std::string& actions) {
   return options;
 }
 
-/// The task's own name and its model's file, so that the run can be resumed from any folder. A task that a TOML file
-/// describes keeps that file's name.
-void make_task_name_absolute(BehaviourCloningSettings& settings) {
-  const auto absolute = [](const std::string& path) {
-    return std::filesystem::absolute(path).lexically_normal().string();
-  };
-  const TaskDescription description = make_task(settings.task, {.model = settings.model})->description();
-  if (!description.model.empty()) settings.model = absolute(description.model);
-  settings.task = settings.task.ends_with(".toml") ? absolute(settings.task) : description.name;
-}
-
 /// Tells a run that its data are still the same.
 std::string fingerprint(const std::filesystem::path& path) {
   const std::string bytes = read_file_bytes(path);
@@ -280,6 +269,16 @@ Index step_of(const SafetensorsFile& checkpoint) {
 
 }  // namespace
 
+void make_task_absolute(BehaviourCloningSettings& settings, TaskOptions options) {
+  const auto absolute = [](const std::string& path) {
+    return std::filesystem::absolute(path).lexically_normal().string();
+  };
+  options.model = settings.model;
+  const TaskDescription description = make_task(settings.task, options)->description();
+  if (!description.model.empty()) settings.model = absolute(description.model);
+  settings.task = settings.task.ends_with(".toml") ? absolute(settings.task) : description.name;
+}
+
 void describe_task(const Task& task, const Demonstrations& demonstrations, PolicyDescription& policy) {
   const TaskDescription& description = task.description();
   if (demonstrations.observation_size != description.observation_size ||
@@ -399,7 +398,7 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
                         "train one at a time with different --seed, or leave out --history, --chunk and --recurrent");
     }
   }
-  if (!settings.task.empty()) make_task_name_absolute(settings);
+  if (!settings.task.empty()) make_task_absolute(settings);
   if (settings.checkpoint_every < 0) {
     throw input_error("--checkpoint-every " + std::to_string(settings.checkpoint_every), "is negative",
                       "give a number of epochs, or 0 for --checkpoint-seconds");

@@ -77,6 +77,10 @@ BehaviourCloningOutcome resume_behaviour_cloning(const std::filesystem::path& ru
 /// The rows of the settings' file. Errors: input_error for a file that cannot be read or has not so many.
 Demonstrations load_data(const BehaviourCloningSettings& settings);
 
+/// The task's own name and its model's file, so that a run means the same from any folder. A task that a TOML file
+/// describes keeps that file's name. Errors: as make_task.
+void make_task_absolute(BehaviourCloningSettings& settings, TaskOptions options = {});
+
 /// What a policy inherits from its task: name, names and bounds. Errors: input_error for data that cannot be the
 /// task's.
 void describe_task(const Task& task, const Demonstrations& demonstrations, PolicyDescription& policy);

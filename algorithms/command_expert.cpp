@@ -46,10 +46,12 @@ std::optional<std::string> read_label(const json& value, const std::string& plac
 }  // namespace
 
 CommandExpert::CommandExpert(const Task& task, std::string command, double timeout)
-    : HostActor(task.description()), process_(std::move(command)), timeout_(checked(timeout)) {}
+    : HostActor(task.description()), timeout_(checked(timeout)), process_(std::move(command)) {}
 
 std::string CommandExpert::question(Index rows, std::span<const float> observations) const {
-  std::string text = "{\"task\": " + json(task().name).dump() + ", \"observations\": [";
+  // A name that is no UTF-8 cannot stand in JSON as it is.
+  std::string text =
+      "{\"task\": " + json(task().name).dump(-1, ' ', false, json::error_handler_t::replace) + ", \"observations\": [";
   const auto columns = static_cast<std::size_t>(task().observation_size);
   for (std::size_t m = 0; m < static_cast<std::size_t>(rows); ++m) {
     text += m == 0 ? "[" : ", [";

@@ -32,8 +32,8 @@ class CommandExpert : public HostActor {
   std::string question(Index rows, std::span<const float> observations) const;
   [[noreturn]] void refuse(const std::string& answer, const std::string& problem);
 
-  LineProcess process_;
   double timeout_;
+  LineProcess process_;
 };
 
 }  // namespace mynah

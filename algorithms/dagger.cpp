@@ -8,6 +8,7 @@
 #include "algorithms/behaviour_cloning_run.h"
 #include "algorithms/dagger_rollout.h"
 #include "algorithms/policy_actor.h"
+#include "algorithms/policy_session.h"
 #include "engine/crc32c.h"
 #include "engine/split.h"
 #include "kernels/error.h"
@@ -24,8 +25,11 @@ void require_option(bool holds, const std::string& option, const std::string& va
   if (!holds) throw input_error("--" + option + " " + value, "is not possible", remedy);
 }
 
-const DaggerOptions& validated(const DaggerOptions& options) {
+/// Also what training would refuse only when the expert has answered.
+const DaggerOptions& validated(const DaggerOptions& options, const TaskDescription& task) {
   options.validate();
+  options.cloning.check_data(task.observation_size, task.discrete, task.discrete ? task.action_count : task.action_size,
+                             task.name);
   return options;
 }
 
@@ -44,6 +48,15 @@ std::optional<double> mean_return(const Demonstrations& labelled, Index max_step
   return sum / static_cast<double>(whole);
 }
 
+double mean_squared_difference(std::span<const float> a, std::span<const float> b) {
+  double sum = 0.0;
+  for (std::size_t c = 0; c < a.size(); ++c) {
+    const double difference = static_cast<double>(a[c]) - static_cast<double>(b[c]);
+    sum += difference * difference / static_cast<double>(a.size());
+  }
+  return sum;
+}
+
 template <class T>
 std::uint32_t checksum(const std::vector<T>& values, std::uint32_t sum) {
   return crc32c(std::as_bytes(std::span(values)), sum);
@@ -51,8 +64,8 @@ std::uint32_t checksum(const std::vector<T>& values, std::uint32_t sum) {
 
 /// Tells a state that the data are those it was saved with.
 std::string fingerprint(const Demonstrations& data) {
-  const std::uint32_t sum = checksum(data.labels, checksum(data.actions, checksum(data.observations, 0)));
-  return std::to_string(sum) + ":" + std::to_string(data.rows());
+  const std::uint32_t values = checksum(data.labels, checksum(data.actions, checksum(data.observations, 0)));
+  return std::to_string(checksum(data.episode_ends, values)) + ":" + std::to_string(data.rows());
 }
 
 /// A policy's file as a part of another.
@@ -82,10 +95,6 @@ SafetensorsFile take(const SafetensorsFile& whole, const std::string& prefix) {
 
 void DaggerOptions::validate() const {
   cloning.validate();
-  if (cloning.memory.remembers()) {
-    throw input_error("dagger", "trains policies without a memory, but the policy " + cloning.memory.describe(),
-                      "leave out --history, --chunk and --recurrent");
-  }
   require_option(iterations >= 1, "iterations", std::to_string(iterations), "give at least 1");
   require_option(episodes >= 1 && episodes <= 1'000'000, "episodes", std::to_string(episodes), "give 1 to 1000000");
   require_option(iterations <= (evaluation_begin - rollout_begin) / episodes, "iterations", std::to_string(iterations),
@@ -97,6 +106,8 @@ void DaggerOptions::validate() const {
   require_option(updates >= 0, "updates", std::to_string(updates), "give 0 (--epochs) or a number of optimizer steps");
   require_option(evaluation_episodes >= 0 && evaluation_episodes <= 1'000'000, "evaluation-episodes",
                  std::to_string(evaluation_episodes), "give 0 to 1000000");
+  require_option(validation_fraction >= 0 && validation_fraction < 1, "validation-fraction",
+                 std::to_string(validation_fraction), "give 0 (none) or a fraction below 1, such as 0.1");
 }
 
 double DaggerOptions::beta_of(Index i) const {
@@ -113,7 +124,11 @@ double DaggerOptions::beta_of(Index i) const {
 }
 
 Dagger::Dagger(DeviceId device, const Task& task, Expert expert, const DaggerOptions& options)
-    : options_(validated(options)), device_(device), task_(&task), expert_(expert), stream_(device) {}
+    : options_(validated(options, task.description())),
+      device_(device),
+      task_(&task),
+      expert_(expert),
+      stream_(device) {}
 
 Dagger::~Dagger() = default;
 
@@ -149,51 +164,74 @@ void Dagger::aggregate(const Demonstrations& labelled) {
   data_.action_count = std::max(data_.action_count, labelled.action_count);
 }
 
-/// {(s, π*(s)) : s visited by π_i}
-Demonstrations Dagger::labelled_states(const Observer& observer) {
-  if (next_) return *std::exchange(next_, std::nullopt);
+/// π_i of the iteration that comes.
+MixtureOptions Dagger::mixture_now() const {
   MixtureOptions mixture;
   mixture.beta = beta_now();
   mixture.episodes = options_.episodes;
   mixture.seed = options_.cloning.seed;
   mixture.first_episode = rollout_begin + episodes_;
   mixture.labels = options_.steps;
+  if (expert_.by_observation && unfinished_.rows() > 0) mixture.known = &unfinished_;
   if (options_.queries > 0) {
     const Index left = options_.queries - queries_;
     mixture.labels = mixture.labels > 0 ? std::min(mixture.labels, left) : left;
   }
-  std::optional<PolicyActor> learner;
-  if (learner_) learner.emplace(*learner_, *task_);
-  Demonstrations partial;
-  try {
-    Demonstrations labelled =
-        roll_out(learner_ ? learner_->stream() : stream_, *task_,
-                 {expert_.actor, expert_.stream, learner ? &*learner : nullptr}, mixture, &partial);
-    if (observer.labelled) observer.labelled(next_iteration(), labelled);
-    return labelled;
-  } catch (const Error&) {
-    if (observer.failed && partial.rows() > 0) observer.failed(next_iteration(), partial);
-    throw;
-  }
+  return mixture;
 }
 
-/// Of the learner from the expert's answers: computed from the data, so that a resumed run says the same.
+/// {(s, π*(s)) : s visited by π_i}; nothing when the observer wants no more.
+std::optional<Demonstrations> Dagger::labelled_states(const Observer& observer) {
+  if (next_) return std::exchange(next_, std::nullopt);
+  MixtureOptions mixture = mixture_now();
+  bool stopped = false;
+  mixture.goes_on = [&](const std::function<Demonstrations()>& so_far) {
+    stopped = observer.acting && !observer.acting(next_iteration(), so_far);
+    return !stopped;
+  };
+  std::optional<PolicyActor> learner;
+  if (learner_) learner.emplace(*learner_, *task_);
+  const auto hand_over = [&](Demonstrations& unfinished) {
+    if (unfinished.rows() > unfinished_.rows()) unfinished_ = std::move(unfinished);
+    if (observer.unfinished && unfinished_.rows() > 0) observer.unfinished(next_iteration(), unfinished_);
+  };
+  Demonstrations labelled, partial;
+  try {
+    labelled = roll_out(learner_ ? learner_->stream() : stream_, *task_,
+                        {expert_.actor, expert_.stream, learner ? &*learner : nullptr}, mixture, &partial);
+  } catch (...) {
+    hand_over(partial);
+    throw;
+  }
+  if (stopped) {
+    hand_over(labelled);
+    return std::nullopt;
+  }
+  unfinished_ = {};
+  if (observer.labelled) observer.labelled(next_iteration(), labelled);
+  return labelled;
+}
+
+/// Of the learner from the expert's answers: computed from the data, so that a resumed run says the same. A learner
+/// with a memory goes through each episode as it did in the rollout.
 std::optional<double> Dagger::disagreement(const Demonstrations& labelled) {
   if (!learner_) return std::nullopt;
   double sum = 0.0;
+  PolicySession session(*learner_);
   const auto columns = static_cast<std::size_t>(labelled.observation_size);
   std::vector<float> outputs(static_cast<std::size_t>(learner_->output_size()));
-  for (std::size_t m = 0; m < static_cast<std::size_t>(labelled.rows()); ++m) {
-    const auto observation = std::span(labelled.observations).subspan(m * columns, columns);
-    if (labelled.discrete) {
-      sum += learner_->choose(observation) == labelled.labels[m] ? 0.0 : 1.0;
-      continue;
-    }
-    learner_->outputs(observation, outputs);
-    for (std::size_t c = 0; c < outputs.size(); ++c) {
-      const auto expert = static_cast<double>(labelled.actions[m * outputs.size() + c]);
-      const double difference = static_cast<double>(outputs[c]) - expert;
-      sum += difference * difference / static_cast<double>(outputs.size());
+  for (Index episode = 0; episode < labelled.episodes(); ++episode) {
+    session.begin_episode();
+    const RowRange rows = labelled.episode(episode);
+    for (auto m = static_cast<std::size_t>(rows.begin); m < static_cast<std::size_t>(rows.end); ++m) {
+      const auto observation = std::span(labelled.observations).subspan(m * columns, columns);
+      if (labelled.discrete) {
+        sum += session.choose(observation) == labelled.labels[m] ? 0.0 : 1.0;
+      } else {
+        session.outputs(observation, outputs);
+        sum +=
+            mean_squared_difference(outputs, std::span(labelled.actions).subspan(m * outputs.size(), outputs.size()));
+      }
     }
   }
   return sum / static_cast<double>(labelled.rows());
@@ -211,15 +249,10 @@ bool Dagger::train(DaggerReport& report, const Observer& observer) {
     split.train.resize(static_cast<std::size_t>(data_.rows()));
     std::iota(split.train.begin(), split.train.end(), 0);
   }
-  BehaviourCloningOptions cloning_options = options_.cloning;
-  if (options_.updates > 0) {
-    const Index steps =
-        (static_cast<Index>(split.train.size()) + cloning_options.batch_size - 1) / cloning_options.batch_size;
-    cloning_options.epochs = (options_.updates + steps - 1) / steps;
-  }
   PolicyDescription names;
   describe_task(*task_, data_, names);
-  BehaviourCloning cloning(device_, data_, split.train, split.validation, cloning_options, std::move(names));
+  BehaviourCloning cloning(device_, data_, split.train, split.validation, options_.cloning, std::move(names));
+  if (options_.updates > 0) cloning.train_for_steps(options_.updates);
   if (options_.warm_start && learner_) {
     // The normalisation is that of the data now; the weights are those of the earlier one.
     Stream& from = learner_->stream();
@@ -281,12 +314,16 @@ Dagger::Result Dagger::fit(const Demonstrations* initial, const Observer& observ
     DaggerReport report;
     report.iteration = next_iteration();
     report.beta = beta_now();
-    const Demonstrations labelled = labelled_states(observer);
-    aggregate(labelled);
-    queries_ += labelled.rows();
-    episodes_ += labelled.episodes();
-    report.rollout_return = mean_return(labelled, task_->description().max_steps);
-    report.disagreement = disagreement(labelled);
+    const std::optional<Demonstrations> labelled = labelled_states(observer);
+    if (!labelled) {
+      goes_on = false;
+      break;
+    }
+    aggregate(*labelled);
+    queries_ += labelled->rows();
+    episodes_ += labelled->episodes();
+    report.rollout_return = mean_return(*labelled, task_->description().max_steps);
+    report.disagreement = disagreement(*labelled);
     goes_on = finish_iteration(report, observer);
   }
   result.iterations = std::max<Index>(done_, 0);
@@ -316,7 +353,8 @@ SafetensorsFile Dagger::save() {
   return state;
 }
 
-void Dagger::load(const SafetensorsFile* state, std::vector<Demonstrations> labelled) {
+void Dagger::load(const SafetensorsFile* state, std::vector<Demonstrations> labelled, Demonstrations unfinished) {
+  unfinished_ = std::move(unfinished);
   const bool had_initial = labelled.front().rows() > 0;
   if (state != nullptr) {
     load_counters(*state);

@@ -10,6 +10,8 @@
 
 namespace mynah {
 
+struct MixtureOptions;
+
 /// How often the expert acts itself, by the number i = 1, 2, ... of the iteration: β_i (Ross et al. 2011, section 3.1).
 enum class BetaSchedule : std::uint8_t {
   indicator,    ///< β_1 = 1, then 0: without a parameter, and in the paper's experiments as good as any.
@@ -41,7 +43,9 @@ struct DaggerOptions {
   /// Keep the policy with the best evaluation, as the paper returns the best on validation; false, or without
   /// evaluations: the last.
   bool keep_best = true;
-  BehaviourCloningOptions cloning;  ///< Of each training. Its seed is that of the episodes and of the mixture, too.
+  /// Of each training; with a memory, of a policy that has one in rollouts and evaluations. Its seed is that of the
+  /// episodes and of the mixture, too.
+  BehaviourCloningOptions cloning;
 
   /// Errors: input_error naming the option as it stands on the command line.
   void validate() const;
@@ -75,24 +79,36 @@ struct DaggerReport {
 /// The initial demonstrations are the expert's own episodes, and so stand for the first iteration of the schedule: with
 /// them iteration i has β_{i+1}. Without them β_1 = 1.
 ///
-/// The same seed gives the same bits, if the expert's action depends on the observation alone.
+/// A policy with a memory (PolicyMemory) acts through it: what it remembers of an episode is all that was visited
+/// there, whoever acted. It is trained on windows of D, which has the episodes one behind the other, each from its
+/// start and in order; so a chunk is trained on what the expert said in the states that were visited one after the
+/// other.
+///
+/// The same seed gives the same bits, if the expert's action depends on the observation alone, or on those of its
+/// episode.
 class Dagger {
  public:
   /// Who is imitated. With a stream of its own, the two wait for each other.
   struct Expert {
     Actor* actor = nullptr;
     Stream* stream = nullptr;  ///< Null: the learner's.
+    /// Its answers depend on the observation alone: those that are there from a rollout without an end are taken, and
+    /// not asked for again.
+    bool by_observation = false;
   };
 
   /// task and expert outlive this. Errors: input_error for options that are not possible.
   Dagger(DeviceId device, const Task& task, Expert expert, const DaggerOptions& options);
   ~Dagger();
 
-  /// What somebody who keeps files is told; each may be empty. A false from one of the last two ends fit.
+  /// What somebody who keeps files is told; each may be empty. A false from one of the last three ends fit.
   struct Observer {
     std::function<void(Index iteration, const Demonstrations& labelled)> labelled;  ///< Before the training on it.
-    /// The expert, or the task, failed with the error that fit throws; what it has labelled in this iteration.
-    std::function<void(Index iteration, const Demonstrations& labelled)> failed;
+    /// What was labelled in an iteration whose rollout has no end: expert or task failed with what fit throws, or
+    /// `acting` ended it.
+    std::function<void(Index iteration, const Demonstrations& labelled)> unfinished;
+    /// Before every step of a rollout, with a way to what has been labelled in it so far.
+    std::function<bool(Index iteration, const std::function<Demonstrations()>& labelled)> acting;
     std::function<bool(Index iteration, const EpochReport&)> epoch;
     std::function<bool(const DaggerReport&)> iteration;
   };
@@ -113,10 +129,11 @@ class Dagger {
   /// The state after an iteration, without the data: policies and counters. load() takes it, or null where no iteration
   /// has ended, with what was labelled as the observer had it: an entry an iteration, first the initial demonstrations
   /// (without rows if there were none). One entry more than the state knows of is the data of the iteration that comes,
-  /// for which the expert is not asked again. From there the bits go on as if nothing had been. Errors: input_error for
+  /// for which the expert is not asked again. unfinished: what is there of the first iteration that has no entry, or
+  /// nothing; see Expert::by_observation. From there the bits go on as if nothing had been. Errors: input_error for
   /// data other than the state's.
   SafetensorsFile save();
-  void load(const SafetensorsFile* state, std::vector<Demonstrations> labelled);
+  void load(const SafetensorsFile* state, std::vector<Demonstrations> labelled, Demonstrations unfinished = {});
 
   /// The policy that is kept. Errors: input_error before there is one.
   Policy& policy();
@@ -126,9 +143,10 @@ class Dagger {
   Index next_iteration() const { return done_ + 1; }
   bool spent() const { return options_.queries > 0 && queries_ >= options_.queries; }
   double beta_now() const;
+  MixtureOptions mixture_now() const;
   void aggregate(const Demonstrations& labelled);
   void load_counters(const SafetensorsFile& state);
-  Demonstrations labelled_states(const Observer& observer);
+  std::optional<Demonstrations> labelled_states(const Observer& observer);
   std::optional<double> disagreement(const Demonstrations& labelled);
   bool train(DaggerReport& report, const Observer& observer);
   void evaluate(DaggerReport& report);
@@ -142,6 +160,7 @@ class Dagger {
   Stream stream_;                       ///< Of rollouts and evaluations without a learner.
   Demonstrations data_;                 ///< The aggregate.
   std::optional<Demonstrations> next_;  ///< Labelled already, of the iteration that comes.
+  Demonstrations unfinished_;           ///< Of the rollout that comes, what an earlier attempt has labelled.
   bool has_initial_ = false;
   std::unique_ptr<Policy> learner_, best_;
   Index done_ = -1;  ///< The last iteration that ended; -1: not even 0.

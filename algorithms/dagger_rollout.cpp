@@ -43,14 +43,19 @@ class Batch {
         learner_labels_(stream.device(), task.description().discrete ? rows : 0),
         records_(static_cast<std::size_t>(rows)) {}
 
-  /// Runs until all have ended, or `left` labels have been given; counts them down.
-  void run(Index first_episode, Index& left) {
+  /// Runs until all have ended, or `left` labels have been given; counts them down. so_far: what has been labelled, by
+  /// earlier batches too.
+  void run(Index first_episode, Index& left, const std::function<Demonstrations()>& so_far) {
     task_->reset(*stream_, options_->seed, first_episode, batch());
     for (Index step = 0; step < task_->description().max_steps; ++step) {
       const std::vector<std::size_t> running = running_rows();
       if (running.empty() || left < static_cast<Index>(running.size())) break;
-      decide(first_episode);
-      const Label label = execute(running, first_episode, step);
+      if (options_->goes_on && !options_->goes_on(so_far)) {
+        left = 0;
+        break;
+      }
+      const Label label = decide(running, first_episode, step);
+      execute(label, running, first_episode, step);
       task_->step(*stream_, acting(), batch());
       keep(running, label, first_episode, step);
       left -= static_cast<Index>(running.size());
@@ -96,16 +101,48 @@ class Batch {
     return running;
   }
 
-  void decide(Index first_episode) {
+  /// Expert and learner; the learner's action stays on the device.
+  Label decide(const std::vector<std::size_t>& running, Index first_episode, Index step) {
     const ActorInput input{batch().observations, elapsed_.view(), first_episode, status_.view()};
-    if (mixture_.expert_stream != nullptr && mixture_.expert_stream != stream_) {
-      stream_->synchronize();
-      mixture_.expert->act(*mixture_.expert_stream, input, expert_actions());
-      mixture_.expert_stream->synchronize();
-    } else {
-      mixture_.expert->act(*stream_, input, expert_actions());
+    Label label{observations_.download(*stream_), {}, {}};
+    if (!recall(running, first_episode, step, label)) {
+      ask(input);
+      label.values = expert_values_.download(*stream_);
+      label.labels = expert_labels_.download(*stream_);
     }
+    check(label, running, first_episode, step);
     if (mixture_.learner != nullptr) mixture_.learner->act(*stream_, input, acting());
+    return label;
+  }
+
+  void ask(const ActorInput& input) {
+    if (mixture_.expert_stream == nullptr || mixture_.expert_stream == stream_) {
+      mixture_.expert->act(*stream_, input, expert_actions());
+      return;
+    }
+    stream_->synchronize();
+    mixture_.expert->act(*mixture_.expert_stream, input, expert_actions());
+    mixture_.expert_stream->synchronize();
+  }
+
+  /// Takes the answers from what is known, if that has all of them.
+  bool recall(const std::vector<std::size_t>& running, Index first_episode, Index step, Label& label) const {
+    if (options_->known == nullptr) return false;
+    const Demonstrations& known = *options_->known;
+    const auto inputs = static_cast<std::size_t>(task_->description().observation_size);
+    const auto columns = static_cast<std::size_t>(task_->description().action_size);
+    label.values.resize(static_cast<std::size_t>(rows_) * columns);
+    label.labels.resize(expert_labels_.size());
+    for (const std::size_t m : running) {
+      const Index episode = first_episode - options_->first_episode + static_cast<Index>(m);
+      if (episode >= known.episodes() || step >= known.episode(episode).size()) return false;
+      const auto row = static_cast<std::size_t>(known.episode(episode).begin + step);
+      const float* const before = known.observations.data() + row * inputs;
+      if (!std::equal(before, before + inputs, label.observations.data() + m * inputs)) return false;
+      std::copy_n(known.actions.data() + row * columns, columns, label.values.data() + m * columns);
+      if (!label.labels.empty()) label.labels[m] = known.labels[row];
+    }
+    return true;
   }
 
   /// Whose action is executed: a coin for each episode and step.
@@ -118,9 +155,7 @@ class Batch {
   }
 
   /// Puts the expert's actions in the place of the learner's where the coin says so.
-  Label execute(const std::vector<std::size_t>& running, Index first_episode, Index step) {
-    Label label{observations_.download(*stream_), expert_values_.download(*stream_), expert_labels_.download(*stream_)};
-    check(label, running, first_episode, step);
+  void execute(const Label& label, const std::vector<std::size_t>& running, Index first_episode, Index step) {
     std::vector<float> values = learner_values_.download(*stream_);
     std::vector<std::int32_t> labels = learner_labels_.download(*stream_);
     const auto columns = static_cast<std::size_t>(task_->description().action_size);
@@ -133,7 +168,6 @@ class Batch {
     if (mixture_.learner == nullptr) values = label.values, labels = label.labels;
     learner_values_.upload(*stream_, values);
     learner_labels_.upload(*stream_, labels);
-    return label;
   }
 
   void check(const Label& label, const std::vector<std::size_t>& running, Index first_episode, Index step) const {
@@ -230,11 +264,15 @@ Demonstrations roll_out(Stream& stream, const Task& task, const Mixture& mixture
     // With a limit one after the other: side by side it would be met by the beginnings of episodes alone.
     const Index rows = limited ? 1 : std::min(most_side_by_side, options.episodes - episodes);
     Batch batch(stream, task, mixture, options, rows);
+    const auto so_far = [&] {
+      Demonstrations all = labelled;
+      for (const EpisodeRecord& record : batch.records()) append(record, all);
+      return all;
+    };
     try {
-      batch.run(options.first_episode + episodes, left);
-    } catch (const Error&) {
-      for (const EpisodeRecord& record : batch.records()) append(record, labelled);
-      if (partial != nullptr) *partial = std::move(labelled);
+      batch.run(options.first_episode + episodes, left, so_far);
+    } catch (...) {  // also what a user's own expert throws
+      if (partial != nullptr) *partial = so_far();
       throw;
     }
     for (const EpisodeRecord& record : batch.records()) append(record, labelled);

@@ -10,13 +10,14 @@
 
 #include "engine/device.h"
 #include "engine/metrics.h"
-#include "engine/precision_option.h"
+#include "engine/text_excerpt.h"
 #include "kernels/error.h"
 
 namespace mynah {
 namespace {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
 
 BetaSchedule parse_beta(const std::string& name) {
   if (name == "indicator") return BetaSchedule::indicator;
@@ -56,6 +57,12 @@ void write_metrics(MetricsWriter& metrics, const DaggerReport& report) {
   metrics.write(report.rows, report.iteration, values);
 }
 
+/// What is there of an iteration whose rollout has no end.
+Demonstrations unfinished_data(const RunFolder& run, Index iteration) {
+  const fs::path file = run.data_path(iteration, true);
+  return fs::exists(file) ? load_demonstrations(file) : Demonstrations{};
+}
+
 /// What a run keeps while DAgger works.
 class Keeper {
  public:
@@ -65,16 +72,17 @@ class Keeper {
         metrics_(&metrics),
         dagger_(&dagger),
         iterations_(settings.dagger.iterations),
+        seconds_(settings.learner.checkpoint_seconds),
         progress_(&progress),
         stop_(stop) {}
 
   Dagger::Observer observer() {
     Dagger::Observer observer;
     observer.labelled = [this](Index iteration, const Demonstrations& data) { run_->save_data(iteration, data); };
-    observer.failed = [this](Index iteration, const Demonstrations& data) {
-      run_->save_data(iteration, data, true);
-      progress_->warning(fmt::format("{} states that were labelled in the iteration that failed are kept in {}",
-                                     data.rows(), run_->data_path(iteration, true).string()));
+    observer.unfinished = [this](Index iteration, const Demonstrations& data) { keep_unfinished(iteration, data); };
+    observer.acting = [this](Index iteration, const std::function<Demonstrations()>& labelled) {
+      keep_running(iteration, labelled);
+      return !stopped();
     };
     observer.epoch = [this](Index, const EpochReport&) { return !stopped(); };
     observer.iteration = [this](const DaggerReport& report) { return after_iteration(report); };
@@ -83,6 +91,22 @@ class Keeper {
 
  private:
   bool stopped() const { return stop_ != nullptr && stop_->load(); }
+
+  /// For a kill. An earlier attempt at the same iteration may have come further.
+  void keep_running(Index iteration, const std::function<Demonstrations()>& labelled) {
+    const Clock::time_point now = Clock::now();
+    if (std::chrono::duration<double>(now - last_kept_).count() < seconds_) return;
+    last_kept_ = now;
+    keep_longer(iteration, labelled());
+  }
+  void keep_unfinished(Index iteration, const Demonstrations& data) {
+    keep_longer(iteration, data);
+    progress_->warning(fmt::format("{} states that were labelled in iteration {}, which has no end, are kept in {}",
+                                   data.rows(), iteration, run_->data_path(iteration, true).string()));
+  }
+  void keep_longer(Index iteration, const Demonstrations& data) const {
+    if (data.rows() > unfinished_data(*run_, iteration).rows()) run_->save_data(iteration, data, true);
+  }
 
   bool after_iteration(const DaggerReport& report) {
     progress_->message(text_of(report));
@@ -99,14 +123,16 @@ class Keeper {
   MetricsWriter* metrics_;
   Dagger* dagger_;
   Index iterations_;
+  double seconds_;  ///< Between copies of what is labelled in a rollout.
   ProgressObserver* progress_;
   const std::atomic<bool>* stop_;
+  Clock::time_point last_kept_ = Clock::now();
 };
 
 DaggerOutcome train(const DaggerSettings& settings, const DaggerWorld& world, const RunFolder& run,
                     MetricsWriter& metrics, Dagger& dagger, const Demonstrations* initial, ProgressObserver& progress,
                     const std::atomic<bool>* stop) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   progress.started(settings.dagger.iterations, "dagger");
   Keeper keeper(run, metrics, dagger, settings, progress, stop);
   DaggerOutcome outcome;
@@ -117,9 +143,11 @@ DaggerOutcome train(const DaggerSettings& settings, const DaggerWorld& world, co
     run.save_policy(dagger.policy().to_file());
   }
   outcome.policy = run.policy_path();
-  outcome.task = world.task->description().name;
+  outcome.task = world.task->description().text();
+  outcome.task_arguments = settings.rules.command_line();
+  if (!settings.learner.model.empty()) outcome.task_arguments += " --model " + shell_quoted(settings.learner.model);
   outcome.device = device_name(choose_device(settings.learner.device));
-  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  outcome.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return outcome;
 }
 
@@ -158,7 +186,7 @@ OptionTable DaggerSettings::table() {
             "[[...], ...]} comes to its standard input, it answers with a line {\"actions\": [[...], ...]}, or class "
             "numbers for discrete actions");
   table.add("expert-timeout", &expert_timeout, "Seconds that an answer of the command may take");
-  table.add("max-steps", &max_steps, "Limit of an episode's steps; 0: the task's own");
+  rules.add_to(table);
   table.add("iterations", &dagger.iterations, "Rounds of acting, asking and training, at most");
   table.add("episodes", &dagger.episodes, "Episodes a round, at most");
   table.add("steps", &dagger.steps, "States a round that the expert labels, at most; 0: all of its episodes");
@@ -179,9 +207,10 @@ OptionTable DaggerSettings::table() {
       {"data", "Initial demonstrations: .npz, .csv or .jsonl; none: the expert acts in the first round"},
       {"task", "Name of the task"},
       {"epochs", "Of each training: passes over the rows, at most"},
+      {"checkpoint-seconds", "Seconds between copies of what the expert has labelled in a round that goes on"},
       {"seed", "Of the weights, the order of rows, the episodes and the mixture"}};
-  constexpr std::array<std::string_view, 6> not_here{"population",          "tuning",           "split-seed",
-                                                     "validation-fraction", "checkpoint-every", "checkpoint-seconds"};
+  constexpr std::array<std::string_view, 5> not_here{"population", "tuning", "split-seed", "validation-fraction",
+                                                     "checkpoint-every"};
   const OptionTable of_training = learner.table();
   for (const OptionTable::Option& option : of_training.options()) {
     if (std::find(not_here.begin(), not_here.end(), option.name) != not_here.end()) continue;
@@ -192,8 +221,7 @@ OptionTable DaggerSettings::table() {
 }
 
 void DaggerSettings::resolve() {
-  learner.cloning.activation = parse_activation(learner.activation);
-  learner.cloning.precision = parse_precision(learner.precision);
+  learner.parse_words();
   dagger.beta = parse_beta(beta);
   dagger.cloning = learner.cloning;
   dagger.validate();
@@ -201,7 +229,9 @@ void DaggerSettings::resolve() {
     throw input_error("--expert-command", "there is an --expert, too", "give one of the two");
   }
   if (learner.task.empty()) throw input_error("--task", "is missing", "DAgger acts: name the task");
-  make_absolute(expert);
+  rules.make_files_absolute();
+  make_task_absolute(learner, rules.options());
+  if (expert != "expert" && expert != "random") make_absolute(expert);  // whatever files are called so
   make_absolute(learner.data);
 }
 
@@ -238,7 +268,8 @@ DaggerOutcome resume_dagger(const fs::path& path, const DaggerWorldMaker& make_w
   std::vector<Demonstrations> labelled = labelled_data(run);
   std::optional<Demonstrations> initial;
   if (!checkpoint && labelled[0].rows() == 0) initial = initial_data(settings, *world.task);
-  dagger.load(checkpoint ? &*checkpoint : nullptr, std::move(labelled));
+  Demonstrations unfinished = unfinished_data(run, static_cast<Index>(labelled.size()));
+  dagger.load(checkpoint ? &*checkpoint : nullptr, std::move(labelled), std::move(unfinished));
   if (!checkpoint) {
     progress.message("no iteration has ended yet: starting from the beginning");
     MetricsWriter metrics(run.path());

@@ -14,8 +14,9 @@ namespace {
 
 /// On the CPU a policy takes so many rows as it takes one: to the bit.
 constexpr Index rows_at_a_time = 64;
-/// And on CUDA a recurrent one, whose products are by other kernels for other numbers of rows, always so many.
-constexpr Index recurrent_rows_on_cuda = 256;
+/// A recurrent one always takes as many: the sums of its products have another order for other numbers of rows, on CUDA
+/// by other kernels. On the CPU one, as a control loop has it.
+constexpr Index recurrent_rows_on_cpu = 1, recurrent_rows_on_cuda = 256;
 
 constexpr Index most_steps = 1024;
 constexpr Index widest_state = 65536;
@@ -81,7 +82,7 @@ EpisodeMemory::EpisodeMemory(Policy& policy, Index rows) : policy_(&policy), row
     state_ = Buffer<float>(device, rows * memory.recurrent);
     const auto& step = policy.recurrent_step();
     const bool on_cuda = device.backend == Backend::cuda;
-    const Execution::Options options{on_cuda ? recurrent_rows_on_cuda : rows};
+    const Execution::Options options{on_cuda ? recurrent_rows_on_cuda : recurrent_rows_on_cpu};
     step_ = std::make_unique<Execution>(policy.network(), std::vector<Value>{step.next_state, step.output}, options);
     for (const Value input : {step.observation, step.state}) kernels::zero(policy.stream(), step_->value(input));
   }

@@ -18,21 +18,24 @@ PolicySession::PolicySession(Policy& policy)
   begin_episode();
 }
 
-void PolicySession::check(std::span<const float> observation, std::size_t results, bool discrete,
-                          const char* call) const {
-  const auto place = [&] { return std::string("PolicySession::") + call; };  // made where something is wrong only
-  if (policy_->description().discrete != discrete) {
-    throw input_error(place(), discrete ? "this policy has continuous actions" : "this policy has discrete actions",
-                      discrete ? "call act()" : "call choose()");
+// The place is made where something is wrong only.
+void PolicySession::check_kind(bool discrete, const char* call) const {
+  if (policy_->description().discrete == discrete) return;
+  throw input_error(std::string("PolicySession::") + call,
+                    discrete ? "this policy has continuous actions" : "this policy has discrete actions",
+                    discrete ? "call act()" : "call choose()");
+}
+
+void PolicySession::check_sizes(std::span<const float> observation, std::size_t results, const char* call) const {
+  if (static_cast<Index>(observation.size()) == policy_->observation_size() &&
+      static_cast<Index>(results) == policy_->output_size()) {
+    return;
   }
-  if (static_cast<Index>(observation.size()) != policy_->observation_size() ||
-      static_cast<Index>(results) != policy_->output_size()) {
-    throw input_error(place(),
-                      "got an observation of " + std::to_string(observation.size()) + " values and room for " +
-                          std::to_string(results) + " outputs",
-                      "this policy takes " + std::to_string(policy_->observation_size()) + " and gives " +
-                          std::to_string(policy_->output_size()));
-  }
+  throw input_error(std::string("PolicySession::") + call,
+                    "got an observation of " + std::to_string(observation.size()) + " values and room for " +
+                        std::to_string(results) + " outputs",
+                    "this policy takes " + std::to_string(policy_->observation_size()) + " and gives " +
+                        std::to_string(policy_->output_size()));
 }
 
 /// Leaves the result in output_.
@@ -47,16 +50,24 @@ void PolicySession::run(std::span<const float> observation) {
 }
 
 void PolicySession::act(std::span<const float> observation, std::span<float> action) {
-  check(observation, action.size(), false, "act");
+  check_kind(false, "act");
+  check_sizes(observation, action.size(), "act");
   run(observation);
   std::copy_n(output_.data(), action.size(), action.data());
   policy_->clip(action);
 }
 
 Index PolicySession::choose(std::span<const float> observation) {
-  check(observation, output_.size(), true, "choose");
+  check_kind(true, "choose");
+  check_sizes(observation, output_.size(), "choose");
   run(observation);
   return std::max_element(output_.begin(), output_.end()) - output_.begin();
+}
+
+void PolicySession::outputs(std::span<const float> observation, std::span<float> result) {
+  check_sizes(observation, result.size(), "outputs");
+  run(observation);
+  std::copy_n(output_.data(), result.size(), result.data());
 }
 
 }  // namespace mynah

@@ -29,11 +29,16 @@ class PolicySession {
   /// The action of a discrete policy: the class with the highest score.
   Index choose(std::span<const float> observation);
 
+  /// Before clipping or choosing, as Policy::outputs: the next step's action, or one score a class. result
+  /// [output_size].
+  void outputs(std::span<const float> observation, std::span<float> result);
+
   /// Steps of this episode so far.
   Index steps() const { return step_; }
 
  private:
-  void check(std::span<const float> observation, std::size_t results, bool discrete, const char* call) const;
+  void check_kind(bool discrete, const char* call) const;
+  void check_sizes(std::span<const float> observation, std::size_t results, const char* call) const;
   void run(std::span<const float> observation);
 
   Policy* policy_;

@@ -25,6 +25,8 @@ namespace {
 
 constexpr std::size_t longest_answer = std::size_t{256} << 20;
 constexpr std::size_t kept_errors = 600;  ///< Bytes of standard error.
+/// Reads of one stream before others, and the clock, are looked at: a child may write for ever.
+constexpr int reads_at_a_time = 64;
 
 std::string system_message(int number) {
   return std::system_category().message(number);
@@ -143,14 +145,19 @@ LineProcess::~LineProcess() {
   close_once(error_);
 }
 
-/// Waits until the child has ended, and collects its status. Returns false when it has not.
+/// Waits until the child has ended, kills what it has left running, and collects its status. Returns false when it has
+/// not ended.
 bool LineProcess::reap(std::chrono::milliseconds patience) {
   const Clock::time_point deadline = Clock::now() + patience;
   while (child_ > 0) {
-    const pid_t which = ::waitpid(child_, &status_, WNOHANG);
-    if (which == child_ || (which < 0 && errno == ECHILD)) {
-      ended_ = which == child_;
+    siginfo_t information{};
+    const int failed = ::waitid(P_PID, static_cast<id_t>(child_), &information, WEXITED | WNOHANG | WNOWAIT);
+    if (failed == 0 && information.si_pid == child_) {
+      ::kill(-child_, SIGKILL);  // the number is nobody else's until the status is collected
+      ended_ = ::waitpid(child_, &status_, 0) == child_;
       child_ = -1;
+    } else if (failed != 0 && errno == ECHILD) {
+      child_ = -1;  // somebody else has collected it
     } else if (Clock::now() >= deadline) {
       return false;
     } else {
@@ -168,7 +175,7 @@ void LineProcess::kill_group() {
 
 void LineProcess::receive_errors() {
   std::array<char, 4096> bytes{};
-  while (error_ >= 0) {
+  for (int reads = 0; error_ >= 0 && reads < reads_at_a_time; ++reads) {
     const ssize_t count = ::read(error_, bytes.data(), bytes.size());
     if (count > 0) {
       errors_.append(bytes.data(), static_cast<std::size_t>(count));
@@ -181,16 +188,17 @@ void LineProcess::receive_errors() {
   }
 }
 
-/// Takes what its output holds. Returns false at the end of it.
+/// Takes of what its output holds. Returns false at the end of it.
 bool LineProcess::receive() {
   std::array<char, 65536> bytes{};
-  while (true) {
+  for (int reads = 0; reads < reads_at_a_time; ++reads) {
     const ssize_t count = ::read(output_, bytes.data(), bytes.size());
     if (count == 0 || (count < 0 && !transient(errno))) return false;
     if (count < 0 && errno != EINTR) return true;
     if (count > 0) received_.append(bytes.data(), static_cast<std::size_t>(count));
     if (received_.size() > longest_answer) fail("its answer has no end", "answer with one line of JSON");
   }
+  return true;
 }
 
 /// Writes what the pipe takes of `rest`. Returns false where nobody reads any more.
@@ -239,6 +247,10 @@ std::string LineProcess::exchange(std::string_view line, std::chrono::duration<d
   std::string_view rest = message;
   std::size_t end = std::string::npos;
   while ((end = received_.find('\n')) == std::string::npos) step(rest, deadline, timeout);
+  if (!rest.empty()) {
+    fail("it answered before it had read the whole question: " + excerpt(received_.substr(0, end)),
+         "read a whole line, then write one");
+  }
   std::string answer = received_.substr(0, end);
   received_.erase(0, end + 1);
   if (!answer.empty() && answer.back() == '\r') answer.pop_back();

@@ -13,7 +13,7 @@ namespace mynah {
 /// The command runs in /bin/sh -c, so that pipes and quotes mean what they mean there, in a process group of its own:
 /// Ctrl-C in a terminal does not reach it. Its standard error is read too, and its end is quoted in errors. Whoever
 /// makes a LineProcess also ends it: the destructor closes the child's standard input, waits a second for it to end,
-/// and kills its group. The child's status is always collected. Linux.
+/// and kills its group, with what the child has left running in it. The child's status is always collected. Linux.
 class LineProcess {
  public:
   /// Errors: input_error where the system cannot start a process.
@@ -24,8 +24,8 @@ class LineProcess {
 
   /// Writes `line` and a line feed, waits for a whole line and returns it without its line feed. Errors: input_error
   /// naming the command, with the end of what it wrote to standard error, when it ends, closes its output, gives no
-  /// answer in time, answers with more than 256 MB, or has written something without being asked. It is killed then,
-  /// and every later exchange fails.
+  /// answer in time, answers with more than 256 MB, or writes without being asked or before it has read the whole
+  /// question. It is killed then, and every later exchange fails.
   std::string exchange(std::string_view line, std::chrono::duration<double> timeout);
 
   const std::string& command() const { return command_; }

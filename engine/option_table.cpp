@@ -61,6 +61,10 @@ struct Parse {
     expected = "whole numbers with commas between, such as 256,256";
     return parse_widths(text, *value);
   }
+  bool operator()(std::vector<std::string>* value) {
+    *value = {text};
+    return true;
+  }
 };
 
 struct ToValue {
@@ -74,6 +78,7 @@ struct ToValue {
   ConfigValue operator()(const double* value) const { return *value; }
   ConfigValue operator()(const std::string* value) const { return *value; }
   ConfigValue operator()(const std::vector<Index>* value) const { return *value; }
+  ConfigValue operator()(const std::vector<std::string>* value) const { return *value; }
 };
 
 }  // namespace
@@ -104,8 +109,23 @@ void OptionTable::set(std::string_view name, const std::string& text, const std:
   }
 }
 
+void OptionTable::set(std::string_view name, const std::vector<std::string>& texts, const std::string& origin) {
+  if (auto* const list = std::get_if<std::vector<std::string>*>(&find(name).place)) {
+    **list = texts;
+  } else {
+    set(name, texts.back(), origin);
+  }
+}
+
 void OptionTable::apply(const Config& config) {
-  for (const auto& [name, entry] : config) set(name, option_text(entry.value), entry.place);
+  for (const auto& [name, entry] : config) {
+    const auto* const texts = std::get_if<std::vector<std::string>>(&entry.value);
+    if (texts != nullptr && std::holds_alternative<std::vector<std::string>*>(find(name).place)) {
+      set(name, *texts, entry.place);
+    } else {
+      set(name, option_text(entry.value), entry.place);
+    }
+  }
 }
 
 Config OptionTable::to_config() const {

@@ -14,7 +14,8 @@ namespace mynah {
 /// file given with --config, and the config.toml of a run all read and write the same table.
 class OptionTable {
  public:
-  using Place = std::variant<bool*, Index*, std::uint64_t*, double*, std::string*, std::vector<Index>*>;
+  using Place = std::variant<bool*, Index*, std::uint64_t*, double*, std::string*, std::vector<Index>*,
+                             std::vector<std::string>*>;
 
   struct Option {
     std::string name;  ///< "batch-size"
@@ -32,6 +33,8 @@ class OptionTable {
   /// errors
   /// ("--batch-size 3", "run.toml:4"). Errors: input_error that says what the option takes.
   void set(std::string_view name, const std::string& text, const std::string& origin);
+  /// The same of an option that stands there several times: a list of texts takes all of them, any other the last.
+  void set(std::string_view name, const std::vector<std::string>& texts, const std::string& origin);
   /// Sets every option of the configuration.
   void apply(const Config& config);
   Config to_config() const;

@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <fstream>
+#include <thread>
 
 #include "algorithms/tasks/custom_task.h"
 #include "engine/buffer.h"
@@ -140,6 +142,45 @@ TEST(CommandExpert, NoChildIsLeft) {
   errno = 0;
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
   EXPECT_EQ(errno, ECHILD);
+}
+
+/// Of the kernel: whether the process runs. One that nobody has collected does not.
+bool runs(const std::string& process) {
+  std::ifstream file("/proc/" + process + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const std::size_t end = text.rfind(')');
+  return end != std::string::npos && end + 2 < text.size() && text[end + 2] != 'Z' && text[end + 2] != 'X';
+}
+
+TEST(CommandExpert, WhatACommandLeavesRunningEndsWithIt) {
+  std::string left;
+  {
+    LineProcess command("read -r line; sleep 1000 & echo $!");
+    left = command.exchange("go", std::chrono::seconds(20));
+    EXPECT_TRUE(runs(left)) << left;
+  }
+  for (int i = 0; i < 2000 && runs(left); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_FALSE(runs(left)) << left;
+}
+
+TEST(CommandExpert, WhoeverWritesForEverIsStoppedInTime) {
+  const CustomTask task = docking_task();
+  EXPECT_THAT(error_of(task, "yes complaint >&2; true", 0.5),
+              AllOf(HasSubstr("no answer within 0.5 s"), HasSubstr("complaint")));
+  const std::string asked = "read -r line; echo '{\"actions\": [[1], [1]]}'; exec yes";
+  EXPECT_THAT(error_of(task, asked, 20.0, 2),
+              testing::AnyOf(HasSubstr("not asked for: 'y"), HasSubstr("it answered 'y'")));
+}
+
+TEST(CommandExpert, AnAnswerToHalfAQuestionIsRefused) {
+  LineProcess hasty("head -c 10 >/dev/null; echo done; sleep 1000");
+  try {
+    hasty.exchange(std::string(3'000'000, 'x'), std::chrono::seconds(60));
+    ADD_FAILURE() << "the question was not read";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("before it had read the whole question"), HasSubstr("'done'")));
+  }
 }
 
 TEST(CommandExpert, AQuestionLargerThanAPipeIsAsked) {

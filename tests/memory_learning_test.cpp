@@ -7,7 +7,9 @@
 #include <cstdio>
 
 #include "algorithms/behaviour_cloning.h"
+#include "algorithms/dagger.h"
 #include "algorithms/evaluation.h"
+#include "algorithms/experts.h"
 #include "algorithms/policy_actor.h"
 #include "engine/split.h"
 #include "tests/memory_tasks.h"
@@ -76,6 +78,55 @@ TEST(LearningWithMemory, HiddenVelocityNeedsAHistoryOrARecurrentState) {
   EXPECT_LT(most(neither), -1200.0);
   EXPECT_GT(least(history), -400.0);
   EXPECT_GT(least(recurrent), -900.0);
+}
+
+/// Mean return of what DAgger makes of the task's expert, over 50 episodes with other starts.
+double return_of_dagger(const Task& task, const BehaviourCloningOptions& cloning, const std::string& name) {
+  const auto expert = make_expert(task);
+  DaggerOptions options;
+  options.iterations = 4;
+  options.episodes = 15;
+  options.evaluation_episodes = 0;  // the last policy, so that none is chosen by its luck
+  options.cloning = cloning;
+  Dagger dagger({}, task, {expert.get(), nullptr}, options);
+  std::string disagreements;
+  Dagger::Observer observer;
+  observer.iteration = [&](const DaggerReport& report) {
+    if (report.disagreement) disagreements += " " + std::to_string(*report.disagreement);
+    return true;
+  };
+  dagger.fit(nullptr, observer);
+  PolicyActor actor(dagger.policy(), task);
+  RolloutOptions episodes;
+  episodes.episodes = 50;
+  episodes.seed = 1000;
+  const double mean = evaluate(dagger.policy().stream(), task, actor, episodes).return_mean;
+  std::printf("%s, DAgger, %s: mean return %.1f, disagreement%s\n", task.description().name.c_str(), name.c_str(), mean,
+              disagreements.c_str());
+  testing::Test::RecordProperty("dagger_" + name, std::to_string(mean));
+  return mean;
+}
+
+TEST(LearningWithMemory, DaggerAsksForPoliciesThatRemember) {
+  const HiddenVelocityTask task;
+  BehaviourCloningOptions options = small_network();
+  options.hidden = {64, 64};
+  const double neither = return_of_dagger(task, options, "neither");
+  options.memory.history = 3;
+  const double history = return_of_dagger(task, options, "history");
+  options.memory.chunk = 2;
+  const double chunks = return_of_dagger(task, options, "history_and_chunks");
+  options.memory = {};
+  options.hidden = {64};
+  options.memory.recurrent = 24;
+  options.memory.sequence_length = 64;
+  options.batch_size = 8;
+  options.learning_rate = 1e-2;
+  const double recurrent = return_of_dagger(task, options, "recurrent");
+  EXPECT_LT(neither, -1200.0);
+  EXPECT_GT(history, -400.0);
+  EXPECT_GT(chunks, -400.0);
+  EXPECT_GT(recurrent, -400.0);
 }
 
 TEST(LearningWithMemory, DelayedActionsNeedChunks) {

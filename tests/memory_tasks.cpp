@@ -1,5 +1,8 @@
 #include "tests/memory_tasks.h"
 
+#include <cmath>
+#include <vector>
+
 #include "algorithms/experts.h"
 #include "algorithms/rollout.h"
 #include "kernels/dynamics/outcome.h"
@@ -18,6 +21,36 @@ TaskDescription position_of_pendulum() {
   description.observation_names = {"cos_angle", "sin_angle"};
   return description;
 }
+
+/// Angles are kept for each row, and forgotten where an episode begins.
+class ExpertOfAngles : public Actor {
+ public:
+  ExpertOfAngles() : pendulum_(make_expert(*make_task("pendulum"))) {}
+
+  void act(Stream& stream, const ActorInput& input, const ActionBatch& actions) override {
+    const Index rows = input.observations.rows;
+    angles_.resize(static_cast<std::size_t>(rows));
+    whole_.resize(static_cast<std::size_t>(3 * rows));
+    for (Index m = 0; m < rows; ++m) {
+      const ConstVector seen = input.observations.row(m);
+      double& last = angles_[static_cast<std::size_t>(m)];
+      const double angle = std::atan2(static_cast<double>(seen.data[1]), static_cast<double>(seen.data[0]));
+      const double turned = input.elapsed.data[m] == 0 ? 0.0 : std::remainder(angle - last, 2.0 * M_PI);
+      last = angle;
+      float* const row = whole_.data() + 3 * m;
+      row[0] = seen.data[0];
+      row[1] = seen.data[1];
+      row[2] = static_cast<float>(turned / time_step);
+    }
+    pendulum_->act(stream, {{whole_.data(), rows, 3}, input.elapsed, input.first_episode, input.status}, actions);
+  }
+
+ private:
+  static constexpr double time_step = 0.05;
+  std::unique_ptr<Actor> pendulum_;
+  std::vector<double> angles_;
+  std::vector<float> whole_;
+};
 
 constexpr double stride = 0.05, goal = 0.5;
 constexpr int wait = 10;
@@ -65,6 +98,10 @@ void HiddenVelocityTask::reset(Stream& stream, std::uint64_t seed, Index first_e
 void HiddenVelocityTask::step(Stream& stream, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const {
   pendulum_->step(stream, actions, whole(batch));
   observe(stream, batch);
+}
+
+std::unique_ptr<Actor> HiddenVelocityTask::expert() const {
+  return std::make_unique<ExpertOfAngles>();
 }
 
 Demonstrations HiddenVelocityTask::demonstrations(Index episodes, std::uint64_t seed) {

@@ -22,6 +22,8 @@ class HiddenVelocityTask : public Task {
   void reset(Stream& stream, std::uint64_t seed, Index first_episode,
              const kernels::EpisodeBatch& batch) const override;
   void step(Stream& stream, const ActionBatch& actions, const kernels::EpisodeBatch& batch) const override;
+  /// The pendulum's, which sees no velocity here and takes it from the last two angles; 0 at an episode's start.
+  std::unique_ptr<Actor> expert() const override;
 
   /// Episodes of the built-in expert, which sees the velocities; they are left out of what is recorded.
   static Demonstrations demonstrations(Index episodes, std::uint64_t seed);

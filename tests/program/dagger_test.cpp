@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <random>
 
 #include "tests/program/program.h"
@@ -38,7 +40,12 @@ class DaggerProgram : public testing::Test {
 TEST_F(DaggerProgram, WhatCannotBeIsRefusedBeforeAnythingIsWritten) {
   expect_refused({}, "--task", "name the task");
   expect_refused({"--task", "pendulun"}, "pendulun", "Pendulum-v1");
-  expect_refused({"--task", "pendulum", "--history", "2"}, "dagger: trains policies without a memory", "leave out");
+  expect_refused({"--task", "pendulum", "--recurrent", "8", "--history", "2"}, "--recurrent 8", "leave out --history");
+  expect_refused({"--task", "pendulum", "--recurrent", "8", "--head", "gaussian"}, "--head gaussian",
+                 "leave out --head");
+  expect_refused({"--task", "cartpole", "--head", "gaussian"}, "those of CartPole-v1 are discrete", "leave it out");
+  expect_refused({"--task", "pendulum", "--mirror-observations=0,-1", "--mirror-actions=-0"}, "--mirror-observations",
+                 "");
   expect_refused({"--task", "cartpole", "--expert", path("none")}, "none", "");
   expect_refused({"--task", "cartpole", "--data", path("none.npz")}, "none.npz", "");
   expect_refused({"--task", "cartpole", "--beta", "cubic"}, "--beta cubic", "indicator, exponential or linear");
@@ -58,26 +65,168 @@ TEST_F(DaggerProgram, WhatCannotBeIsRefusedBeforeAnythingIsWritten) {
 }
 
 TEST_F(DaggerProgram, ACommandThatDiesLeavesWhatItSaidAndTheRunGoesOn) {
-  // It dies on the third question, once: the file remembers.
-  const std::string once = "[ -e " + path("died") + " ] || { touch " + path("died") +
-                           "; for i in 1 2; do read -r line; echo '{\"actions\": [0]}'; done; read -r line; "
-                           "echo out of memory >&2; exit 9; }";
-  const std::vector<std::string> options{"--task",   "cartpole", "--expert-command", once + command_after,
-                                         "--steps",  "30",       "--iterations",     "2",
-                                         "--epochs", "2",        "--hidden",         "8"};
+  // It dies on the third question, and on the second one where the file says "once".
+  const std::string answer = "read -r line && echo q >> " + path("asked") + " && echo '{\"actions\": [0]}'";
+  const std::string once = "[ -e " + path("died") + " ] || { touch " + path("died") + "; " + answer + "; " + answer +
+                           "; read -r line; echo out of memory >&2; exit 9; }; " + "[ \"$(cat " + path("died") +
+                           ")\" != once ] || { " + answer + "; exit 9; }; ";
+  const std::vector<std::string> options{
+      "--task",   "cartpole", "--expert-command", once + "while " + answer + "; do :; done",
+      "--steps",  "30",       "--iterations",     "2",
+      "--epochs", "2",        "--hidden",         "8"};
   ProgramResult result = dagger(options);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.errors, testing::AllOf(HasSubstr("exit status 9"), HasSubstr("out of memory"),
                                             HasSubstr("2 states"), HasSubstr("iteration_001.partial.npz")));
   EXPECT_EQ(run_program({"inspect", path("run/data/iteration_001.partial.npz"), "--json"}).json().at("rows"), 2);
+  write_file(path("died"), "once");  // now on the second question
+  result = run_program({"resume", path("run")});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(run_program({"inspect", path("run/data/iteration_001.partial.npz"), "--json"}).json().at("rows"), 3)
+      << "it went on from there: " << result.errors;
+  write_file(path("died"), "twice");
   result = run_program({"resume", path("run"), "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_EQ(result.json().at("queries"), 2 * 30) << result.output;
   EXPECT_FALSE(std::filesystem::exists(path("run/data/iteration_001.partial.npz")));
   EXPECT_EQ(run_program({"inspect", path("run/data/iteration_002.npz"), "--json"}).json().at("rows"), 30);
+  const std::string asked = read_file(path("asked"));
+  EXPECT_EQ(std::count(asked.begin(), asked.end(), '\n'), 2 * 30) << "for nothing twice";
   result = run_program({"evaluate", path("run"), "--episodes", "3", "--json"});
   EXPECT_EQ(result.json().at("task"), "CartPole-v1") << result.errors;
   EXPECT_EQ(run_program({"resume", path("run")}).exit_code, 2) << "it is finished";
+}
+
+/// What `inspect` says of a file of demonstrations.
+nlohmann::json inspected(const std::string& file) {
+  const ProgramResult result = run_program({"inspect", file, "--json"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  return result.json();
+}
+
+TEST_F(DaggerProgram, AKillLosesNoMoreThanTheLastAnswersOfACommand) {
+  // Each process of mynah has its questions counted in a file of its own.
+  const std::string log = path("asked.");
+  const std::vector<std::string> options{
+      "--task",
+      "cartpole",
+      "--expert-command",
+      "while read -r line; do echo q >> " + log + "$PPID; sleep 0.02; echo '{\"actions\": [0]}'; done",
+      "--steps",
+      "40",
+      "--episodes",
+      "100",
+      "--iterations",
+      "1",
+      "--epochs",
+      "2",
+      "--hidden",
+      "8",
+      "--checkpoint-seconds",
+      "0.05"};
+  std::string partial;
+  for (int attempt = 0; partial.empty(); ++attempt) {  // until a kill has come between the first copy and the end
+    std::filesystem::remove_all(path("run"));
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) std::filesystem::remove(entry.path());
+    ASSERT_LT(attempt, 40);
+    const ProgramResult result = dagger(options, "run", 300 + 100 * (attempt % 8));
+    ASSERT_TRUE(result.exit_code == 0 || result.exit_code == 128 + 9) << result.errors;
+    const std::string file = path("run/data/iteration_001.partial.npz");
+    if (std::filesystem::exists(file)) partial = file;
+  }
+  const auto kept = inspected(partial).at("rows").get<int>();
+  EXPECT_GT(kept, 0);
+  std::vector<std::filesystem::path> before;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) before.push_back(entry.path());
+  const ProgramResult result = run_program({"resume", path("run"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.json().at("queries"), 40);
+  int logs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+    if (std::find(before.begin(), before.end(), entry.path()) != before.end()) continue;
+    const std::string asked = read_file(entry.path());
+    EXPECT_EQ(std::count(asked.begin(), asked.end(), '\n'), 40 - kept);
+    ++logs;
+  }
+  EXPECT_EQ(logs, 1);
+}
+
+// On a map of three by three, always upwards: the goal is not reached, and episodes end by the limit.
+TEST_F(DaggerProgram, RulesOfTheTaskAreThoseOfTheRunAlsoWhenItIsResumed) {
+  const std::string map = path("map.txt");
+  write_file(map, "..G\n...\nS..\n");
+  const std::string relative = std::filesystem::relative(map).string();
+  const auto options = [&](const std::string& command) {
+    return std::vector<std::string>{"--task",
+                                    "gridworld",
+                                    "--task-option",
+                                    "map=" + relative,
+                                    "--task-option",
+                                    "slip=0",
+                                    "--max-steps",
+                                    "7",
+                                    "--episodes",
+                                    "2",
+                                    "--iterations",
+                                    "2",
+                                    "--epochs",
+                                    "2",
+                                    "--hidden",
+                                    "8",
+                                    "--steps",
+                                    "14",
+                                    "--expert-command",
+                                    command,
+                                    "--evaluation-episodes",
+                                    "3"};
+  };
+  const std::string once = "[ -e " + path("died") + " ] || { touch " + path("died") +
+                           "; for i in 1 2 3; do read -r line; echo '{\"actions\": [0]}'; done; exit 9; }";
+  ASSERT_EQ(dagger(options(once + command_after)).exit_code, 2);
+  EXPECT_EQ(inspected(path("run/data/iteration_001.partial.npz")).at("rows"), 3);
+  ProgramResult result = run_program({"resume", path("run")});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_THAT(result.output, HasSubstr("evaluate " + path("run") + " --max-steps 7 --task-option map=" + map +
+                                       " --task-option slip=0"));
+  ASSERT_EQ(dagger(options(std::string("true") + command_after), "whole").exit_code, 0);
+  for (const char* file : {"policy.safetensors", "data/iteration_001.npz", "data/iteration_002.npz"}) {
+    EXPECT_EQ(read_file(path("run/" + std::string(file))), read_file(path("whole/" + std::string(file)))) << file;
+  }
+  const nlohmann::json data = inspected(path("run/data/iteration_001.npz"));
+  EXPECT_EQ(data.at("episodes"), 2);
+  EXPECT_EQ(data.at("rows"), 14) << "episodes of 7 steps";
+}
+
+TEST_F(DaggerProgram, HeadsAndMemoriesAreThoseOfTheCommandLine) {
+  const std::vector<std::string> quick{"--task", "pendulum", "--episodes", "2", "--iterations", "1", "--epochs", "2"};
+  const auto trained = [&](std::vector<std::string> options, const std::string& out) {
+    options.insert(options.end(), quick.begin(), quick.end());
+    const ProgramResult result = dagger(options, out);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+  };
+  const auto evaluated = [&](const std::string& out, const std::string& option) {
+    return run_program({"evaluate", path(out), option, "--episodes", "3", "--device", "cpu", "--json"});
+  };
+  trained({"--head", "mixture", "--hidden", "8"}, "mixture");
+  EXPECT_EQ(evaluated("mixture", "--sampled").exit_code, 0) << "there is a distribution to draw from";
+  trained({"--recurrent", "8", "--hidden", "8"}, "recurrent");
+  EXPECT_EQ(evaluated("recurrent", "--fixed-horizon").exit_code, 0);
+  const ProgramResult exported = run_program({"export", path("recurrent"), "--out", path("weights.npz")});
+  EXPECT_THAT(exported.errors, HasSubstr("recurrent")) << "it has a memory";
+}
+
+TEST_F(DaggerProgram, NothingIsAskedBehindTheEndOfAFixedHorizon) {
+  const ProgramResult result = dagger({"--task", "mountaincar", "--fixed-horizon", "--episodes", "2", "--iterations",
+                                       "1", "--epochs", "2", "--hidden", "8", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(result.json().at("task"), "MountainCar-v0 (fixed horizon)");
+  EXPECT_THAT(read_file(path("run/config.toml")), HasSubstr("fixed-horizon = true\n"));
+  const nlohmann::json data = inspected(path("run/data/iteration_001.npz"));
+  EXPECT_EQ(data.at("episodes"), 2);
+  EXPECT_LT(data.at("rows"), 2 * 150) << "the expert needs 105 steps or so of 200";
+  expect_refused({"--task", "pointmaze", "--task-option", "opening=up"}, "'up'", "left, right");
+  expect_refused({"--task", "pointmaze", "--task-option", "opening"}, "--task-option opening", "KEY=VALUE");
+  expect_refused({"--task", "pointmaze", "--max-steps", "-1"}, "--max-steps", "");
 }
 
 TEST_F(DaggerProgram, RecordingFromACommandKeepsWhatThereWas) {
@@ -97,10 +246,11 @@ TEST_F(DaggerProgram, RecordingFromACommandKeepsWhatThereWas) {
 
 TEST_F(DaggerProgram, KilledRunsGoOnToTheSameBits) {
   ASSERT_EQ(run_program({"record", "--task", "pendulum", "--episodes", "2", "--out", path("d.npz")}).exit_code, 0);
-  const std::vector<std::string> options{
-      "--task",       "pendulum",     "--data", path("d.npz"), "--rows", "50",        "--hidden",
-      "32,32",        "--epochs",     "10",     "--episodes",  "2",      "--beta",    "exponential",
-      "--warm-start", "--iterations", "4",      "--seed",      "7",      "--queries", "1000"};
+  const std::vector<std::string> options{"--task",       "pendulum",  "--data", path("d.npz"), "--rows",
+                                         "50",           "--hidden",  "32,32",  "--epochs",    "10",
+                                         "--episodes",   "2",         "--beta", "exponential", "--warm-start",
+                                         "--iterations", "4",         "--seed", "7",           "--queries",
+                                         "1000",         "--history", "2",      "--chunk",     "2"};
   const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(dagger(options, "whole").exit_code, 0);
   const auto whole_ms =

@@ -427,6 +427,9 @@ TEST_F(Program, TaskOptionsChooseAmongATasksRules) {
                                  "--task-option", "slip=0", "--episodes", "5", "--device", "cpu", "--json"});
   ASSERT_EQ(grid.exit_code, 0) << grid.errors;
   EXPECT_GE(nlohmann::json::parse(grid.output).at("return_min"), 0.97 - 1e-9);
+  const auto before = run_program({"evaluate", "--task", "gridworld", "--task-option", "size=3", "expert", "--episodes",
+                                   "5", "--device", "cpu", "--json"});
+  EXPECT_EQ(before.exit_code, 0) << "one value is the option's, the next is not: " << before.errors;
   const auto refused = [](const char* task, const char* option) {
     return run_program({"evaluate", "expert", "--task", task, "--task-option", option});
   };

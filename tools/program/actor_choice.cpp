@@ -10,35 +10,16 @@
 #include "algorithms/policy_export.h"
 #include "engine/device.h"
 #include "kernels/error.h"
+#include "tools/program/command.h"
 
 namespace mynah::program {
-namespace {
-
-void take_parameters(const std::vector<std::string>& given, TaskOptions& options) {
-  for (const std::string& text : given) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw input_error("--task-option " + text, "it has no name and value", "write KEY=VALUE, such as opening=right");
-    }
-    options.parameters[text.substr(0, equals)] = text.substr(equals + 1);
-  }
-}
-
-}  // namespace
-
 void add_task_options(CLI::App& command, TaskRequest& request) {
   command.add_option("--task", request.name, known_tasks() + "\n(in any case, also without the version)");
-  command.add_flag("--fixed-horizon", request.options.fixed_horizon,
-                   "Episodes that the task's rule would end early go on until the limit of steps, frozen and with\n"
-                   "reward 0: returns stay the same, and the length of an episode tells nothing");
-  command.add_option("--max-steps", request.options.max_steps, "Limit of steps; 0: the task's own")
-      ->capture_default_str();
-  command.add_option_function<std::vector<std::string>>(
-      "--task-option", [&request](const std::vector<std::string>& given) { take_parameters(given, request.options); },
-      "KEY=VALUE, once or more. PointMaze-v0: opening=left, right or -0.75 ... 0.75. GridWorld-v0: size=8 or 5x9,\n"
-      "map=FILE, slip=0.1, discount=0.99");
+  OptionTable rules;
+  request.rules.add_to(rules);
+  add_options(command, rules);
   command.add_option(
-      "--model", request.options.model,
+      "--model", request.model,
       "MJCF file of a task that MuJoCo simulates; by default the one that its TOML file names, or that of "
       "an\ninstalled Gymnasium");
   command
@@ -61,9 +42,9 @@ ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, con
   }
   const std::string name = request.name.empty() && ensemble ? ensemble->description().task : request.name;
   if (name.empty()) throw input_error("--task", "is missing", "name one of: " + known_tasks());
-  task = make_task(name, request.options);
+  task = make_task(name, request.rules.options(request.model));
   const std::string& model = task->description().model;
-  if (request.options.model.empty() && !model.empty()) fmt::print(stderr, "model: {}\n", model);
+  if (request.model.empty() && !model.empty()) fmt::print(stderr, "model: {}\n", model);
   if (request.threads > 1) stream().use_threads(static_cast<int>(request.threads));
   if (who == "expert") {
     actor = make_expert(*task);

@@ -6,13 +6,15 @@
 
 #include "algorithms/actor.h"
 #include "algorithms/ensemble.h"
+#include "algorithms/tasks/task_rules.h"
 
 namespace mynah::program {
 
 /// Which task, by which rules; as the command line has it.
 struct TaskRequest {
   std::string name;  ///< Empty: the task that the policy was trained for.
-  TaskOptions options;
+  TaskRules rules;
+  std::string model;  ///< MJCF file of a task that MuJoCo simulates; empty: its own.
   Index threads = 1;  ///< On the CPU.
 };
 

@@ -2,6 +2,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 namespace mynah::program {
@@ -22,7 +24,39 @@ struct TypeName {
   const char* operator()(const double*) const { return "X"; }
   const char* operator()(const std::string*) const { return "TEXT"; }
   const char* operator()(const std::vector<Index>*) const { return "N,N,..."; }
+  const char* operator()(const std::vector<std::string>*) const { return "TEXT"; }
 };
+
+using Take = std::function<void(const std::string& name, std::vector<std::string> texts)>;
+
+CLI::Option* declare(CLI::App& command, const OptionTable::Option& option, const Take& take) {
+  const std::string& name = option.name;
+  const std::string flag = "--" + name;
+  if (std::holds_alternative<bool*>(option.place)) {
+    return command.add_flag_function(
+        std::string(flag).append(",!--no-").append(name),
+        [take, name](std::int64_t count) { take(name, {count > 0 ? "true" : "false"}); }, option.help);
+  }
+  if (std::holds_alternative<std::vector<std::string>*>(option.place)) {
+    return command
+        .add_option_function<std::vector<std::string>>(
+            flag, [take, name](const std::vector<std::string>& texts) { take(name, texts); }, option.help)
+        ->allow_extra_args(false);  // one after each --NAME
+  }
+  return command.add_option_function<std::string>(
+      flag, [take, name](const std::string& text) { take(name, {text}); }, option.help);
+}
+
+void declare_all(CLI::App& command, const OptionTable& table, const Take& take) {
+  const Config defaults = table.to_config();
+  for (const OptionTable::Option& option : table.options()) {
+    const bool is_list = std::holds_alternative<std::vector<std::string>*>(option.place);
+    declare(command, option, take)
+        ->default_str(option_text(defaults.at(option.name).value))
+        ->type_name(std::visit(TypeName{}, option.place))
+        ->multi_option_policy(is_list ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+  }
+}
 
 }  // namespace
 
@@ -30,35 +64,22 @@ void add_json_flag(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "Print one JSON object on standard output");
 }
 
+void add_options(CLI::App& command, const OptionTable& table) {
+  const auto shared = std::make_shared<OptionTable>(table);
+  declare_all(command, table, [shared](const std::string& name, const std::vector<std::string>& texts) {
+    shared->set(name, texts, "--" + name);
+  });
+}
+
 TableOptions::TableOptions(CLI::App& command, OptionTable table) : table_(std::move(table)) {
-  const Config defaults = table_.to_config();
-  for (const OptionTable::Option& option : table_.options()) {
-    const std::string& name = option.name;
-    const std::string flag = "--" + name;
-    const std::string value = option_text(defaults.at(name).value);
-    if (std::holds_alternative<bool*>(option.place)) {
-      command
-          .add_flag_function(
-              std::string(flag).append(",!--no-").append(name),
-              [this, name](std::int64_t count) { given_[name] = count > 0 ? "true" : "false"; }, option.help)
-          ->default_str(value)
-          ->type_name(std::visit(TypeName{}, option.place))
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    } else {
-      command
-          .add_option_function<std::string>(
-              flag, [this, name](const std::string& text) { given_[name] = text; }, option.help)
-          ->default_str(value)
-          ->type_name(std::visit(TypeName{}, option.place))
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    }
-  }
+  declare_all(command, table_,
+              [this](const std::string& name, std::vector<std::string> texts) { given_[name] = std::move(texts); });
   command.add_option("--config", config_, "TOML file with any of these options; the command line wins over it");
 }
 
 void TableOptions::apply() {
   if (!config_.empty()) table_.apply(load_toml_config(config_, table_.names()));
-  for (const auto& [name, text] : given_) table_.set(name, text, "--" + name);
+  for (const auto& [name, texts] : given_) table_.set(name, texts, "--" + name);
 }
 
 void print_json(const nlohmann::ordered_json& object) {

@@ -25,8 +25,12 @@ void add_export(CLI::App& app);
 /// Declares `--json`: one object on standard output instead of text.
 void add_json_flag(CLI::App& command, bool& json);
 
-/// Options of a table on the command line of a verb, and in the file that --config names. What stands on the command
-/// line wins over the file.
+/// Declares the options of a table on the command line of a verb. What stands there is in the table's places when the
+/// verb's callback runs.
+void add_options(CLI::App& command, const OptionTable& table);
+
+/// The same of options that may also stand in the file that --config names. What stands on the command line wins over
+/// the file.
 class TableOptions {
  public:
   /// Both must outlive the parsing.
@@ -37,7 +41,7 @@ class TableOptions {
  private:
   OptionTable table_;
   std::string config_;
-  std::map<std::string, std::string> given_;
+  std::map<std::string, std::vector<std::string>> given_;
 };
 
 /// Prints an object on standard output, and ends the line.

@@ -134,7 +134,7 @@ void run(const Request& request) {
   task.name = task_of(runs, request);
   for (ComparedRun& one : runs) run_seeds(one, task, request);
   const ComparisonResult result =
-      compare(make_task(task.name, task.options)->description(), runs, baseline, request.comparison);
+      compare(make_task(task.name, task.rules.options(task.model))->description(), runs, baseline, request.comparison);
   if (request.json) return print_json(to_json(result));
   fmt::print("{}", comparison_table(result));
 }

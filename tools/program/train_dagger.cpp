@@ -24,12 +24,14 @@ DaggerWorld make_world(const DaggerSettings& settings) {
   const std::string who = settings.expert_command.empty() ? settings.expert : "command:" + settings.expert_command;
   TaskRequest request;
   request.name = settings.learner.task;
-  request.options.max_steps = settings.max_steps;
-  request.options.model = settings.learner.model;
+  request.rules = settings.rules;
+  request.model = settings.learner.model;
   const auto choice =
       std::make_shared<ActorChoice>(who, request, settings.learner.device, settings.learner.cloning.seed,
                                     /*sampled=*/false, settings.expert_timeout);
-  return {choice, choice->task.get(), {choice->actor.get(), &choice->stream()}};
+  // As a command's answers may, those of others may hang on their memory; but these cost little.
+  const bool by_observation = who.starts_with("command:");
+  return {choice, choice->task.get(), {choice->actor.get(), &choice->stream(), by_observation}};
 }
 
 void print_outcome(const DaggerOutcome& outcome, const std::string& run, bool json) {
@@ -37,6 +39,7 @@ void print_outcome(const DaggerOutcome& outcome, const std::string& run, bool js
   if (json) {
     nlohmann::ordered_json object{{"algorithm", "dagger"},
                                   {"run", run},
+                                  {"task", outcome.task},
                                   {"finished", !result.interrupted},
                                   {"device", outcome.device},
                                   {"iterations", result.iterations},
@@ -64,7 +67,8 @@ void print_outcome(const DaggerOutcome& outcome, const std::string& run, bool js
     if (result.evaluation->normalized_mean) fmt::print(", normalized {:.3f}", *result.evaluation->normalized_mean);
     fmt::print("\n");
   }
-  fmt::print("policy: {}\nevaluate it with: mynah evaluate {} --episodes 100\n", outcome.policy.string(), run);
+  fmt::print("policy: {}\nevaluate it with: mynah evaluate {}{} --episodes 100\n", outcome.policy.string(), run,
+             outcome.task_arguments);
 }
 
 void train(Request& request) {
@@ -86,8 +90,8 @@ void add_train_dagger(CLI::App& train_command) {
                                                    "metrics.jsonl, TensorBoard events, checkpoints, "
                                                    "data/iteration_001.npz ... and policy.safetensors; a run that was\n"
                                                    "stopped, killed or left by its expert goes on with `mynah resume "
-                                                   "RUN`, and no state is labelled twice but those\n"
-                                                   "of a round that did not end.");
+                                                   "RUN`; a command is asked again for no more than it\n"
+                                                   "has labelled in the last --checkpoint-seconds before a kill.");
   const auto request = std::make_shared<Request>();
   request->options = std::make_unique<TableOptions>(*command, request->settings.table());
   command->add_option("--out", request->out, "Folder of the run, made new")->required();

@@ -1,0 +1,14 @@
+"""Calls the program for benchmarks of learning."""
+
+import json
+import subprocess
+import sys
+
+
+def run(program, *arguments):
+    """The JSON object that `mynah ARGUMENTS... --json` prints; ends the benchmark where the program fails."""
+    call = [str(program), *map(str, arguments), "--json"]
+    result = subprocess.run(call, capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit(f"{sys.argv[0]}: `{' '.join(call)}` failed:\n{result.stderr}")
+    return json.loads(result.stdout)
