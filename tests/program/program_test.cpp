@@ -71,6 +71,35 @@ TEST_F(Program, FromDemonstrationsToAPolicy) {
   expect_refused(result, "this run is finished", "mynah evaluate");
 }
 
+TEST_F(Program, EvaluatesSeveralSeeds) {
+  const auto evaluated = [](std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"evaluate", "random", "--task", "cartpole", "--episodes", "4", "--device", "cpu", "--json"});
+    const auto result = run_program(more);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return result.json();
+  };
+  const nlohmann::json counted = evaluated({"--seed", "5", "--seeds", "2"}), listed = evaluated({"--seeds", "5,6"});
+  EXPECT_EQ(counted, listed);
+  EXPECT_EQ(counted.at("episodes"), 8);
+  for (const std::size_t s : {0, 1}) {
+    nlohmann::json of_seed = counted.at("per_seed").at(s);
+    of_seed.erase("seed");
+    EXPECT_EQ(of_seed, evaluated({"--seed", std::to_string(5 + s)}));
+  }
+  const auto table = run_program(
+      {"evaluate", "random", "expert", "--task", "cartpole", "--episodes", "4", "--seeds", "2", "--device", "cpu"});
+  EXPECT_THAT(table.output, testing::AllOf(HasSubstr("expert"), HasSubstr("seed 0"), HasSubstr("seed 1")));
+  const std::vector<std::string> call{"evaluate", "random", "--task", "cartpole", "--seeds"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), call.begin(), call.end());
+    return run_program(more);
+  };
+  expect_refused(with({"0"}), "--seeds 0", "give 1 to 1000");
+  expect_refused(with({"1,x"}), "'x' is no seed", "such as 1,2,7");
+  expect_refused(with({"1,2", "--seed", "3"}), "--seed", "leave it out");
+}
+
 TEST_F(Program, DistributionsOfActions) {
   const std::string data = record("pendulum", 12, "demos.npz");
   const std::vector<std::string> train{"train", "bc",       "--data", data,       "--task", "pendulum", "--hidden",
