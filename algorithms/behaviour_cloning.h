@@ -75,13 +75,15 @@ class BehaviourCloning {
   /// The rows to train on and to validate with, on a device, with their statistics: what the members of a population
   /// share.
   struct Data {
+    /// classes: of the policy, where it sees discrete actions; 0: as many as the demonstrations have.
     Data(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
-         std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options);
+         std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options, Index classes = 0);
 
     bool discrete = false;
     ResidentData training;  ///< With normalize_actions its targets are standardised; mirrored rows stand behind.
     ResidentData validation;
-    std::optional<ResidentData::Moments> observation_moments, action_moments;  ///< Of the training rows, where needed.
+    /// Of the training rows, where needed; of what the policy sees of a step, and of an action.
+    std::optional<ResidentData::Moments> observation_moments, action_moments;
   };
 
   /// Rows of the demonstrations to train on and to validate with (the latter may be none). The demonstrations are

@@ -321,6 +321,8 @@ OptionTable BehaviourCloningSettings::table() {
   table.add("activation", &activation, "Activation of the hidden layers: " + activation_names());
   table.add("history", &cloning.memory.history,
             "Observations that the policy sees, the last ones up to the step's own; 1: that alone");
+  table.add("history-actions", &cloning.memory.actions,
+            "With each of these observations, also those of --recurrent, the policy sees the action before it");
   table.add("chunk", &cloning.memory.chunk,
             "Actions that the policy predicts, those of this step and the next; 1: one");
   table.add("chunk-execution", &chunk_execution,

@@ -265,7 +265,8 @@ TEST_F(Program, PoliciesWithAMemory) {
   const std::vector<std::vector<std::string>> memories{
       {"--history", "3"},
       {"--chunk", "4", "--chunk-execution", "open-loop", "--history", "2"},
-      {"--recurrent", "8", "--sequence-length", "16"}};
+      {"--recurrent", "8", "--sequence-length", "16"},
+      {"--history", "2", "--history-actions"}};
   for (std::size_t i = 0; i < memories.size(); ++i) {
     const std::string run = path("run" + std::to_string(i));
     std::vector<std::string> options = memories[i];
