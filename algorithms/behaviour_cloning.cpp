@@ -111,7 +111,7 @@ BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstration
     : discrete(demonstrations.discrete) {
   const Index action_size = size_of_actions(demonstrations, options.mirror, classes);
   training = training_data(stream, demonstrations, training_rows, options.mirror, options.memory, action_size);
-  validation = resident(stream, demonstrations, validation_rows, options.memory, action_size);
+  validation = Data::validation_rows(stream, demonstrations, validation_rows, options, classes);
   if (training.empty()) {
     throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
   }
@@ -129,6 +129,13 @@ BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstration
   if (discrete) return;
   if (options.normalize_actions || options.head.is_distribution()) action_moments = rows.value_moments(stream);
   if (options.normalize_actions) training.standardize_values(stream, *action_moments);
+}
+
+ResidentData BehaviourCloning::Data::validation_rows(Stream& stream, const Demonstrations& demonstrations,
+                                                     std::span<const std::int32_t> rows,
+                                                     const BehaviourCloningOptions& options, Index classes) {
+  return resident(stream, demonstrations, rows, options.memory,
+                  size_of_actions(demonstrations, options.mirror, classes));
 }
 
 BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demonstrations,
@@ -192,6 +199,16 @@ LossOptions BehaviourCloning::loss_of_output() const {
   return loss;
 }
 
+/// Histories and chunks: a window begins at every row, in their order.
+Buffer<std::int32_t> BehaviourCloning::windows_that_begin_at(std::span<const std::int32_t> rows) {
+  const ConstLabels all = data_->training.window_rows();
+  std::vector<std::int32_t> windows(static_cast<std::size_t>(all.size)), chosen;
+  kernels::copy_to_host(*stream_, windows.data(), all.data, windows.size() * sizeof(std::int32_t));
+  chosen.reserve(rows.size());
+  for (const std::int32_t row : rows) chosen.push_back(windows[static_cast<std::size_t>(row)]);
+  return Buffer<std::int32_t>(*stream_, std::span<const std::int32_t>(chosen));
+}
+
 void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
   take_moments();
   policy_.stream().synchronize();  // From here on another may be used.
@@ -211,6 +228,7 @@ void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
   plan.precision = options_.precision;
   if (!rows.empty()) {
     rows_ = Buffer<std::int32_t>(stream, rows);
+    if (data_->training.has_windows()) rows_ = windows_that_begin_at(rows);
     plan.rows = rows_.view();
   }
   plan_ = std::make_unique<TrainingPlan>(stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_,

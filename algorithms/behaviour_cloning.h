@@ -79,6 +79,11 @@ class BehaviourCloning {
     Data(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
          std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options, Index classes = 0);
 
+    /// Other rows to validate with.
+    static ResidentData validation_rows(Stream& stream, const Demonstrations& demonstrations,
+                                        std::span<const std::int32_t> rows, const BehaviourCloningOptions& options,
+                                        Index classes = 0);
+
     bool discrete = false;
     ResidentData training;  ///< With normalize_actions its targets are standardised; mirrored rows stand behind.
     ResidentData validation;
@@ -93,8 +98,8 @@ class BehaviourCloning {
                    PolicyDescription names = {});
 
   /// One of several that train on `stream` and on the same data, which outlive it. rows: those of data.training that it
-  /// trains on, each as often as it stands there (mirror images are rows of their own); empty: all. validation: what it
-  /// validates with in place of data.validation, and outlives it too.
+  /// trains on, each as often as it stands there (mirror images are rows of their own); empty: all, as it has to be for
+  /// a recurrent policy. validation: what it validates with in place of data.validation, and outlives it too.
   BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                    const BehaviourCloningOptions& options, PolicyDescription names,
                    std::span<const std::int32_t> rows = {}, const ResidentData* validation = nullptr);
@@ -138,6 +143,7 @@ class BehaviourCloning {
 
  private:
   void prepare(std::span<const std::int32_t> rows);
+  Buffer<std::int32_t> windows_that_begin_at(std::span<const std::int32_t> rows);
   EpochReport train_ahead();
   void take_back_epoch_ahead();
   void take_moments();

@@ -395,11 +395,6 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
   settings.cloning.validate();
   if (!settings.population.empty()) {
     static_cast<void>(PopulationAxes::parse(settings.population));
-    if (settings.cloning.memory.remembers()) {
-      throw input_error("--population",
-                        "trains policies without a memory, but the policy " + settings.cloning.memory.describe(),
-                        "train one at a time with different --seed, or leave out --history, --chunk and --recurrent");
-    }
   }
   if (!settings.task.empty()) make_task_name_absolute(settings);
   if (settings.checkpoint_every < 0) {

@@ -194,6 +194,60 @@ std::vector<std::int32_t> rows_of_fold(const std::vector<std::int32_t>& fold, st
   return chosen;
 }
 
+std::vector<PolicyMemory> memories() {
+  std::vector<PolicyMemory> all(3);
+  all[0].history = 2, all[0].actions = true;
+  all[1].chunk = 3;
+  all[2].recurrent = 5, all[2].sequence_length = 8;
+  return all;
+}
+
+/// Windows of episodes and sequences are shared as rows are.
+TEST_P(ClonedPopulation, MembersWithAMemoryGetTheBitsTheyGetAlone) {
+  for (const PolicyMemory& memory : memories()) {
+    SCOPED_TRACE(memory.describe());
+    const bool discrete = memory.chunk > 1;
+    const Demonstrations data = toy(discrete);
+    const auto training = range(0, 60), validation = range(60, 90);
+    BehaviourCloningOptions options = toy_options();
+    options.epochs = 2;
+    options.memory = memory;
+    CloningPopulation population(device_, data, training, validation, options, PopulationAxes::parse("seeds=2"));
+    const auto results = population.fit();
+    for (Index i = 0; i < population.size(); ++i) {
+      BehaviourCloning alone(device_, data, training, validation, population.options(i));
+      EXPECT_EQ(alone.fit().validation->loss, results[static_cast<std::size_t>(i)].validation->loss) << i;
+      EXPECT_EQ(weights_of(alone), weights_of(population.member(i))) << i;
+    }
+    if (memory.recurrent > 0) continue;
+    // The windows of a fold's other episodes, in the order of a training on those rows alone.
+    options.normalize_observations = false;
+    CloningPopulation folded(device_, data, range(0, 90), {}, options, PopulationAxes::parse("folds=2"), {}, 5);
+    const auto of_folds = folded.fit();
+    const auto folds = folds_of_episodes(data, range(0, 90), 2, 5);
+    for (Index i = 0; i < 2; ++i) {
+      const auto& fold = folds[static_cast<std::size_t>(i)];
+      BehaviourCloning alone(device_, data, rows_of_fold(fold, 90, true), rows_of_fold(fold, 90, false),
+                             folded.options(i));
+      EXPECT_EQ(alone.fit().validation->loss, of_folds[static_cast<std::size_t>(i)].validation->loss) << i;
+      EXPECT_EQ(weights_of(alone), weights_of(folded.member(i))) << i;
+    }
+  }
+}
+
+TEST_P(ClonedPopulation, RecurrentMembersHaveNoSubsets) {
+  BehaviourCloningOptions options = toy_options();
+  options.memory = memories()[2];
+  for (const char* words : {"seeds=2 subset=bootstrap", "folds=2"}) {
+    try {
+      const CloningPopulation population(device_, toy(false), range(0, 90), {}, options, PopulationAxes::parse(words));
+      ADD_FAILURE() << words;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("take --history in place of --recurrent"), std::string::npos);
+    }
+  }
+}
+
 TEST_P(ClonedPopulation, EachFoldGetsTheBitsOfItsOwnSplit) {
   const std::vector<std::string> schedules = cuda_schedules();
   for (const bool discrete : {false, true}) {

@@ -10,6 +10,8 @@
 #include <numeric>
 
 #include "algorithms/cloning_population.h"
+#include "algorithms/policy_session.h"
+#include "algorithms/rollout.h"
 #include "engine/run_folder.h"
 #include "kernels/error.h"
 #include "kernels/random.h"
@@ -144,6 +146,43 @@ TEST_P(EnsembleBatch, RefusesTheOtherKindOfAction) {
   Ensemble continuous = ensemble(false, 2), discrete = ensemble(true, 2);
   EXPECT_THROW(continuous.choose(stream, {nullptr, 0, 2}, {}, {}), Error);
   EXPECT_THROW(discrete.act(stream, {nullptr, 0, 2}, {}, {}), Error);
+}
+
+/// Members with a memory see what the ensemble did, each with a memory of its own: as sessions that are told.
+TEST_P(EnsembleBatch, MembersWithAMemoryActInATask) {
+  TaskOptions rules;
+  rules.max_steps = 9;
+  const auto task = make_task("pendulum", rules);
+  std::vector<Policy> members, same;
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    PolicyDescription description;
+    description.mlp = {3, {8}, 1};
+    description.memory.history = 2;
+    description.memory.actions = true;
+    description.action_low = {-0.1f}, description.action_high = {0.2f};
+    members.emplace_back(device_, description, seed);
+    same.emplace_back(device_, description, seed);
+  }
+  Ensemble ensemble(std::move(members));
+  EnsembleActor actor(ensemble, *task);
+  CollectOptions options;
+  options.episodes = 3;
+  const Demonstrations done = collect(ensemble.member(0).stream(), *task, actor, options);
+  ASSERT_EQ(done.rows(), 27);
+  PolicySession first(same[0]), second(same[1]);
+  for (Index row = 0; row < done.rows(); ++row) {
+    if (row % 9 == 0) first.begin_episode(), second.begin_episode();
+    const float* const from = done.observation_matrix().row(row).data;
+    const std::vector<float> seen(from, from + 3);
+    std::vector<float> one(1), other(1);
+    first.act(seen, one);
+    second.act(seen, other);
+    const float mean = 0.5f * (one[0] + other[0]);
+    EXPECT_NEAR(done.actions[static_cast<std::size_t>(row)], mean, 1e-6f) << row;
+    first.did({&mean, 1}), second.did({&mean, 1});
+  }
+  std::vector<float> action(1), disagreement(1);
+  EXPECT_THROW(ensemble.act(std::vector<float>(3), action, disagreement), Error);
 }
 
 TEST(Ensemble, IsSurerWhereThereWereData) {

@@ -67,6 +67,8 @@ TEST(LearningWithMemory, HiddenVelocityNeedsAHistoryOrARecurrentState) {
   const auto neither = returns_of_clones(task, demonstrations, options, "neither");
   options.memory.history = 3;
   const auto history = returns_of_clones(task, demonstrations, options, "history");
+  options.memory.actions = true;
+  const auto actions = returns_of_clones(task, demonstrations, options, "history_with_actions");
   options.memory = {};
   options.hidden = {64};
   options.memory.recurrent = 24;
@@ -78,6 +80,7 @@ TEST(LearningWithMemory, HiddenVelocityNeedsAHistoryOrARecurrentState) {
   EXPECT_LT(most(neither), -1200.0);
   EXPECT_GT(least(history), -300.0);
   EXPECT_GT(least(recurrent), -300.0);
+  EXPECT_LT(mean(actions), mean(history) - 50.0) << "where they are not needed, last actions mislead";
 }
 
 TEST(LearningWithMemory, ALateMotorNeedsTheLastActions) {

@@ -25,7 +25,7 @@ class HiddenVelocityTask : public Task {
 
   /// Episodes of the built-in expert, which sees the velocities; they are left out of what is recorded. What it does is
   /// disturbed (CollectOptions::noise), so that the demonstrations show the way back to clones that leave the expert's
-  /// path. Without that a GRU, which holds most of a path, comes to -160 to -810 from seed to seed, however it is
+  /// path. Without that a GRU, which holds most of a path, comes to -170 to -810 from seed to seed, however it is
   /// trained, and a history of 3 to -160 to -320.
   static Demonstrations demonstrations(Index episodes, std::uint64_t seed);
 

@@ -324,7 +324,9 @@ TEST(PolicyWithMemory, IsRefusedWhereItsEpisodeIsNotKnown) {
     std::vector<Policy> two;
     two.push_back(make(memory));
     two.push_back(make(memory));
-    EXPECT_NE(refusal([&] { Ensemble ensemble(std::move(two)); }).find(memory.describe()), std::string::npos);
+    Ensemble ensemble(std::move(two));
+    std::vector<float> disagreement(2);
+    EXPECT_NE(refusal([&] { ensemble.act(seen, action, disagreement); }).find(memory.describe()), std::string::npos);
     PolicySession session(policy);
     EXPECT_NE(refusal([&] { static_cast<void>(session.choose(seen)); }).find("act()"), std::string::npos);
     EXPECT_NE(refusal([&] { session.act(std::vector<float>(4), action); }).find("takes 3"), std::string::npos);

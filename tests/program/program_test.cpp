@@ -293,8 +293,17 @@ TEST_F(Program, PoliciesWithAMemory) {
             "Linear(8, 16), relu, Linear(16, 8)");
   expect_refused(run_program({"export", path("run2"), "--out", path("plain2")}), "has a recurrent state of 8",
                  "torch.nn.GRU");
-  expect_refused(with({"--out", path("x"), "--history", "2", "--population", "seeds=2"}), "--population",
-                 "one at a time");
+  // A population of them acts as one in its task; asked outside, each by itself.
+  auto many = with({"--out", path("many"), "--history", "2", "--history-actions", "--population", "seeds=2"});
+  ASSERT_EQ(many.exit_code, 0) << many.errors;
+  many = run_program({"evaluate", path("many"), "--episodes", "3", "--device", "cpu", "--json"});
+  EXPECT_EQ(many.exit_code, 0) << many.errors;
+  many = run_program({"compare", path("many"), "--baseline", "random", "--episodes", "3", "--device", "cpu", "--json"});
+  EXPECT_EQ(many.json().at("runs").at(path("many")).at("seeds"), 2) << many.errors;
+  expect_refused(run_program({"predict", path("many"), "--data", path("recorded0.npz")}),
+                 "sees the last 2 observations", "members/000.safetensors");
+  expect_refused(with({"--out", path("x"), "--recurrent", "8", "--population", "folds=2"}), "--population folds",
+                 "take --history");
   expect_refused(with({"--out", path("x"), "--recurrent", "8", "--chunk", "2"}), "--recurrent 8", "leave out");
   expect_refused(with({"--out", path("x"), "--chunk", "2", "--chunk-execution", "all"}), "--chunk-execution all",
                  "ensemble or open-loop");
