@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "algorithms/last_actions.h"
 #include "kernels/error.h"
 
 namespace mynah {
@@ -38,26 +39,34 @@ Loss loss_kind(const Demonstrations& demonstrations, const BehaviourCloningOptio
   return options.head.is_distribution() ? Loss::mixture_likelihood : Loss::mse;
 }
 
-/// The rows, or windows of them for a policy that remembers.
+/// The rows as a policy with that memory sees them, or windows of them where it remembers several steps.
 ResidentData resident(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
-                      const PolicyMemory& memory) {
-  if (!memory.remembers()) return {stream, demonstrations, rows};
+                      PolicyMemory memory, Index action_size) {
+  if (memory.actions) {
+    memory.actions = false;
+    return resident(stream, with_last_actions(demonstrations, action_size), rows, memory, action_size);
+  }
   const Index steps = memory.sequence_length;
   if (memory.recurrent > 0) return {stream, demonstrations, rows, {steps, 0, steps, steps / 2}};
+  if (memory.history == 1 && memory.chunk == 1) return {stream, demonstrations, rows};
   return {stream, demonstrations, rows, {memory.history, memory.history - 1, memory.chunk, 1}};
 }
 
 /// The rows to train on and, where there is a mirror, their images behind them.
 ResidentData training_data(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
-                           const Mirror& mirror, const PolicyMemory& memory) {
-  if (mirror.empty()) return resident(stream, demonstrations, rows, memory);
-  const Index classes = std::max(demonstrations.action_count, mirror.actions.size());
-  const Index actions = demonstrations.discrete ? classes : demonstrations.action_size;
-  const Demonstrations both = with_mirror_images(demonstrations, mirror, actions);
+                           const Mirror& mirror, const PolicyMemory& memory, Index action_size) {
+  if (mirror.empty()) return resident(stream, demonstrations, rows, memory, action_size);
+  const Demonstrations both = with_mirror_images(demonstrations, mirror, action_size);
   std::vector<std::int32_t> all(rows.begin(), rows.end());
   all.reserve(2 * rows.size());
   for (const std::int32_t row : rows) all.push_back(row + static_cast<std::int32_t>(demonstrations.rows()));
-  return resident(stream, both, all, memory);
+  return resident(stream, both, all, memory, action_size);
+}
+
+/// Columns, or classes: `classes`, or as many as there are.
+Index size_of_actions(const Demonstrations& demonstrations, const Mirror& mirror, Index classes) {
+  if (!demonstrations.discrete) return demonstrations.action_size;
+  return std::max({classes, demonstrations.action_count, mirror.actions.size()});
 }
 
 const BehaviourCloningOptions& validated(const BehaviourCloningOptions& options) {
@@ -101,17 +110,20 @@ void BehaviourCloningOptions::check_data(Index observation_size, bool discrete, 
 
 BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstrations,
                              std::span<const std::int32_t> training_rows, std::span<const std::int32_t> validation_rows,
-                             const BehaviourCloningOptions& options)
-    : discrete(demonstrations.discrete),
-      training(training_data(stream, demonstrations, training_rows, options.mirror, options.memory)),
-      validation(resident(stream, demonstrations, validation_rows, options.memory)) {
+                             const BehaviourCloningOptions& options, Index classes)
+    : discrete(demonstrations.discrete) {
+  const Index action_size = size_of_actions(demonstrations, options.mirror, classes);
+  training = training_data(stream, demonstrations, training_rows, options.mirror, options.memory, action_size);
+  validation = Data::validation_rows(stream, demonstrations, validation_rows, options, classes);
   if (training.empty()) {
     throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
   }
   // Of each row once, also where windows overlap.
   std::optional<ResidentData> single;
   if (training.has_windows()) {
-    single = training_data(stream, demonstrations, training_rows, options.mirror, {});
+    PolicyMemory of_a_step;
+    of_a_step.actions = options.memory.actions;
+    single = training_data(stream, demonstrations, training_rows, options.mirror, of_a_step, action_size);
   }
   const ResidentData& rows = single ? *single : training;
   if (options.normalize_observations || options.observation_noise > 0.0) {
@@ -122,6 +134,13 @@ BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstration
   if (options.normalize_actions) training.standardize_values(stream, *action_moments);
 }
 
+ResidentData BehaviourCloning::Data::validation_rows(Stream& stream, const Demonstrations& demonstrations,
+                                                     std::span<const std::int32_t> rows,
+                                                     const BehaviourCloningOptions& options, Index classes) {
+  return resident(stream, demonstrations, rows, options.memory,
+                  size_of_actions(demonstrations, options.mirror, classes));
+}
+
 BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demonstrations,
                                    std::span<const std::int32_t> training_rows,
                                    std::span<const std::int32_t> validation_rows,
@@ -129,7 +148,8 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
     : options_(validated(options)),
       loss_(loss_kind(demonstrations, options)),
       policy_(device, describe(demonstrations, options, std::move(names)), options.seed),
-      own_data_(std::make_unique<Data>(policy_.stream(), demonstrations, training_rows, validation_rows, options)),
+      own_data_(std::make_unique<Data>(policy_.stream(), demonstrations, training_rows, validation_rows, options,
+                                       policy_.output_size())),
       stream_(&policy_.stream()),
       data_(own_data_.get()),
       validation_(&data_->validation),
@@ -163,10 +183,11 @@ void BehaviourCloning::take_moments() {
   if (options_.observation_noise == 0.0) return;
   std::vector<float> noise = data_->observation_moments->deviation;
   for (std::size_t c = 0; c < noise.size(); ++c) {
-    noise[c] =
-        data_->observation_moments->constant[c] ? 0.0f : static_cast<float>(options_.observation_noise) * noise[c];
+    const bool disturbed =
+        static_cast<Index>(c) < policy_.observation_size() && !data_->observation_moments->constant[c];
+    noise[c] = disturbed ? static_cast<float>(options_.observation_noise) * noise[c] : 0.0f;
   }
-  // The same for every observation that the network sees at once.
+  // The same for every step that the network sees at once.
   const std::size_t columns = noise.size();
   noise.resize(static_cast<std::size_t>(data_->training.inputs().columns));
   for (std::size_t c = columns; c < noise.size(); ++c) noise[c] = noise[c - columns];
@@ -179,6 +200,16 @@ LossOptions BehaviourCloning::loss_of_output() const {
   if (takes_labels(loss_) && data_->training.targets_per_row() > 1) loss.ignored_label = RowWindows::no_label;
   if (loss_ == Loss::mixture_likelihood) loss.mixture = policy_.mixture();
   return loss;
+}
+
+/// Histories and chunks: a window begins at every row, in their order.
+Buffer<std::int32_t> BehaviourCloning::windows_that_begin_at(std::span<const std::int32_t> rows) {
+  const ConstLabels all = data_->training.window_rows();
+  std::vector<std::int32_t> windows(static_cast<std::size_t>(all.size)), chosen;
+  kernels::copy_to_host(*stream_, windows.data(), all.data, windows.size() * sizeof(std::int32_t));
+  chosen.reserve(rows.size());
+  for (const std::int32_t row : rows) chosen.push_back(windows[static_cast<std::size_t>(row)]);
+  return Buffer<std::int32_t>(*stream_, std::span<const std::int32_t>(chosen));
 }
 
 void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
@@ -200,6 +231,7 @@ void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
   plan.precision = options_.precision;
   if (!rows.empty()) {
     rows_ = Buffer<std::int32_t>(stream, rows);
+    if (data_->training.has_windows()) rows_ = windows_that_begin_at(rows);
     plan.rows = rows_.view();
   }
   plan_ = std::make_unique<TrainingPlan>(stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_,

@@ -78,13 +78,20 @@ class BehaviourCloning {
   /// The rows to train on and to validate with, on a device, with their statistics: what the members of a population
   /// share.
   struct Data {
+    /// classes: of the policy, where it sees discrete actions; 0: as many as the demonstrations have.
     Data(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
-         std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options);
+         std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options, Index classes = 0);
+
+    /// Other rows to validate with.
+    static ResidentData validation_rows(Stream& stream, const Demonstrations& demonstrations,
+                                        std::span<const std::int32_t> rows, const BehaviourCloningOptions& options,
+                                        Index classes = 0);
 
     bool discrete = false;
     ResidentData training;  ///< With normalize_actions its targets are standardised; mirrored rows stand behind.
     ResidentData validation;
-    std::optional<ResidentData::Moments> observation_moments, action_moments;  ///< Of the training rows, where needed.
+    /// Of the training rows, where needed; of what the policy sees of a step, and of an action.
+    std::optional<ResidentData::Moments> observation_moments, action_moments;
   };
 
   /// Rows of the demonstrations to train on and to validate with (the latter may be none). The demonstrations are
@@ -94,8 +101,8 @@ class BehaviourCloning {
                    PolicyDescription names = {});
 
   /// One of several that train on `stream` and on the same data, which outlive it. rows: those of data.training that it
-  /// trains on, each as often as it stands there (mirror images are rows of their own); empty: all. validation: what it
-  /// validates with in place of data.validation, and outlives it too.
+  /// trains on, each as often as it stands there (mirror images are rows of their own); empty: all, as it has to be for
+  /// a recurrent policy. validation: what it validates with in place of data.validation, and outlives it too.
   BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                    const BehaviourCloningOptions& options, PolicyDescription names,
                    std::span<const std::int32_t> rows = {}, const ResidentData* validation = nullptr);
@@ -142,6 +149,7 @@ class BehaviourCloning {
 
  private:
   void prepare(std::span<const std::int32_t> rows);
+  Buffer<std::int32_t> windows_that_begin_at(std::span<const std::int32_t> rows);
   EpochReport train_ahead();
   void take_back_epoch_ahead();
   void take_moments();

@@ -320,6 +320,8 @@ OptionTable BehaviourCloningSettings::table() {
   table.add("activation", &activation, "Activation of the hidden layers: " + activation_names());
   table.add("history", &cloning.memory.history,
             "Observations that the policy sees, the last ones up to the step's own; 1: that alone");
+  table.add("history-actions", &cloning.memory.actions,
+            "With each of these observations, also those of --recurrent, the policy sees the action before it");
   table.add("chunk", &cloning.memory.chunk,
             "Actions that the policy predicts, those of this step and the next; 1: one");
   table.add("chunk-execution", &chunk_execution,
@@ -392,11 +394,6 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
   settings.cloning.validate();
   if (!settings.population.empty()) {
     static_cast<void>(PopulationAxes::parse(settings.population));
-    if (settings.cloning.memory.remembers()) {
-      throw input_error("--population",
-                        "trains policies without a memory, but the policy " + settings.cloning.memory.describe(),
-                        "train one at a time with different --seed, or leave out --history, --chunk and --recurrent");
-    }
   }
   if (!settings.task.empty()) make_task_absolute(settings);
   if (settings.checkpoint_every < 0) {

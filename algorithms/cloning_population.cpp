@@ -179,6 +179,14 @@ std::vector<std::int32_t> at_positions(std::span<const std::int32_t> rows, const
   return chosen;
 }
 
+/// Sequences go over rows of several subsets.
+void check_subsets(const BehaviourCloningOptions& options, const PopulationAxes& axes) {
+  if (options.memory.recurrent == 0 || (!axes.bootstrap && axes.folds == 0)) return;
+  throw input_error(axes.bootstrap ? "--population subset=bootstrap" : "--population folds",
+                    "divides rows, and a policy that " + options.memory.describe() + " is trained on sequences",
+                    "leave it out, or take --history in place of --recurrent");
+}
+
 }  // namespace
 
 CloningPopulation::CloningPopulation(DeviceId device, const Demonstrations& demonstrations,
@@ -188,16 +196,18 @@ CloningPopulation::CloningPopulation(DeviceId device, const Demonstrations& demo
                                      const PolicyDescription& names, std::uint64_t fold_seed)
     : stream_(device),
       options_(axes.members(options)),
-      data_(stream_, of_rows(demonstrations, training_rows), training_rows, validation_rows, options) {
+      data_(stream_, of_rows(demonstrations, training_rows), training_rows, validation_rows, options,
+            static_cast<Index>(names.action_names.size())) {
   options.validate();
-  if (options.memory.remembers()) {
-    throw input_error("population", "its policy " + options.memory.describe(), "train such policies one at a time");
-  }
+  check_subsets(options, axes);
   stream_.use_threads(static_cast<int>(options.threads));
   std::vector<std::vector<std::int32_t>> folds;
   if (axes.folds > 0) folds = folds_of_episodes(demonstrations, training_rows, axes.folds, fold_seed);
   folds_.reserve(folds.size());
-  for (const auto& fold : folds) folds_.emplace_back(stream_, demonstrations, at_positions(training_rows, fold));
+  for (const auto& fold : folds) {
+    folds_.push_back(BehaviourCloning::Data::validation_rows(stream_, demonstrations, at_positions(training_rows, fold),
+                                                             options, static_cast<Index>(names.action_names.size())));
+  }
   members_.reserve(options_.size());
   for (std::size_t i = 0; i < options_.size(); ++i) {
     std::vector<std::int32_t> rows;

@@ -45,13 +45,12 @@ std::vector<CrossValidation> cross_validation(std::span<const BehaviourCloningRe
 
 /// Behaviour cloning of many networks of one shape on the same data, side by side: see engine/population_plan.h. Each
 /// member gets the bits that it would get if it were trained alone with its options on the same split; normalisation is
-/// that of all training rows, also of those that are another member's alone. Errors: input_error for policies with a
-/// memory, which are trained one at a time.
+/// that of all training rows, also of those that are another member's alone.
 class CloningPopulation {
  public:
   /// With axes.folds, training_rows are what is divided into folds, by fold_seed (folds_of_episodes, engine/split.h),
-  /// and there are no validation_rows. Errors: input_error for data and options that BehaviourCloning refuses, and for
-  /// fewer episodes than folds.
+  /// and there are no validation_rows. Errors: input_error for data and options that BehaviourCloning refuses, for
+  /// fewer episodes than folds, and for subsets or folds of recurrent policies, whose sequences go over both.
   CloningPopulation(DeviceId device, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
                     std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options,
                     const PopulationAxes& axes, const PolicyDescription& names = {}, std::uint64_t fold_seed = 0);

@@ -95,6 +95,10 @@ SafetensorsFile take(const SafetensorsFile& whole, const std::string& prefix) {
 
 void DaggerOptions::validate() const {
   cloning.validate();
+  if (cloning.memory.actions) {
+    throw input_error("--history-actions", "is not possible: DAgger keeps what the expert said, not what was done",
+                      "leave it out; --history and --recurrent see the observations of the episode");
+  }
   require_option(iterations >= 1, "iterations", std::to_string(iterations), "give at least 1");
   require_option(episodes >= 1 && episodes <= 1'000'000, "episodes", std::to_string(episodes), "give 1 to 1000000");
   require_option(iterations <= (evaluation_begin - rollout_begin) / episodes, "iterations", std::to_string(iterations),

@@ -67,10 +67,6 @@ Ensemble Ensemble::load(const std::filesystem::path& path, DeviceId device) {
 Ensemble::Ensemble(std::vector<Policy> members) : members_(std::move(members)) {
   if (members_.empty()) throw input_error("ensemble", "has no member", "give at least one policy");
   for (const Policy& one : members_) {
-    if (members_.size() > 1 && one.description().memory.remembers()) {
-      throw input_error("ensemble", "one of its policies " + one.description().memory.describe(),
-                        "give it alone: several policies with a memory cannot act together");
-    }
     if (one.description().discrete != description().discrete || one.observation_size() != observation_size() ||
         one.output_size() != output_size()) {
       throw input_error("ensemble", "its policies take different observations or give different actions",
@@ -91,7 +87,22 @@ Ensemble::Ensemble(std::vector<Policy> members) : members_(std::move(members)) {
   stream.synchronize();
 }
 
+bool Ensemble::remembers() const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [](const Policy& one) { return one.description().memory.remembers(); });
+}
+
+void Ensemble::refuse_memory(const char* call) const {
+  for (const Policy& one : members_) {
+    if (!one.description().memory.remembers()) continue;
+    throw input_error(std::string("Ensemble::") + call,
+                      "one of its policies " + one.description().memory.describe() + ": it needs to know its episode",
+                      "ask one of them alone, such as RUN/members/000.safetensors, or act in a task");
+  }
+}
+
 void Ensemble::act(std::span<const float> observation, std::span<float> action, std::span<float> disagreement) {
+  refuse_memory("act");
   const auto columns = static_cast<std::size_t>(output_size());
   if (action.size() != columns || disagreement.size() != columns) {
     throw input_error("Ensemble::act",
@@ -113,6 +124,7 @@ void Ensemble::act(std::span<const float> observation, std::span<float> action, 
 }
 
 Index Ensemble::choose(std::span<const float> observation, float* disagreement) {
+  refuse_memory("choose");
   const auto classes = static_cast<std::size_t>(output_size());
   if (!description().discrete) {
     throw input_error("Ensemble::choose", "these policies have continuous actions", "call act()");
@@ -137,7 +149,8 @@ Index Ensemble::choose(std::span<const float> observation, float* disagreement) 
 }
 
 /// The outputs of all members, behind each other.
-Matrix Ensemble::run_members(Stream& stream, ConstMatrix observations) {
+Matrix Ensemble::run_members(Stream& stream, ConstMatrix observations, const Step& step) {
+  if (step.memories.empty()) refuse_memory("act");
   if (stream.device() != members_.front().stream().device()) {
     throw Error(Error::Cause::internal, "Ensemble", "its members are on another device than the stream");
   }
@@ -146,31 +159,51 @@ Matrix Ensemble::run_members(Stream& stream, ConstMatrix observations) {
   for (Index m = 0; m < size(); ++m) {
     Policy& one = member(m);
     kernels::run_after(one.stream(), stream);
-    one.outputs(observations, outputs.middle_rows(m * rows, rows));
+    const Matrix own = outputs.middle_rows(m * rows, rows);
+    if (step.memories.empty()) {
+      one.outputs(observations, own);
+    } else {
+      step.memories[static_cast<std::size_t>(m)].outputs(observations, step.elapsed, own);
+    }
     kernels::run_after(stream, one.stream());
   }
   return outputs;
 }
 
-void Ensemble::act(Stream& stream, ConstMatrix observations, Matrix actions, Matrix disagreement) {
+namespace {
+
+/// In the member's own stream, behind what chose.
+template <class Chosen>
+void tell(Stream& stream, std::vector<Policy>& members, const Ensemble::Step& step, const Chosen& chosen) {
+  for (std::size_t m = 0; m < step.memories.size(); ++m) {
+    kernels::run_after(members[m].stream(), stream);
+    step.memories[m].chosen(chosen);
+  }
+}
+
+}  // namespace
+
+void Ensemble::act(Stream& stream, ConstMatrix observations, Matrix actions, Matrix disagreement, const Step& step) {
   if (description().discrete) {
     throw input_error("Ensemble::act", "these policies have discrete actions", "call choose()");
   }
-  const Matrix outputs = run_members(stream, observations);
+  const Matrix outputs = run_members(stream, observations, step);
   kernels::EnsembleBounds bounds;
   if (low_.size() > 0) bounds = {{low_.data(), size(), output_size()}, {high_.data(), size(), output_size()}};
   kernels::ensemble_moments(stream, outputs, bounds, actions, disagreement);
+  tell(stream, members_, step, ConstMatrix(actions));
 }
 
-void Ensemble::choose(Stream& stream, ConstMatrix observations, Labels choices, Vector disagreement) {
+void Ensemble::choose(Stream& stream, ConstMatrix observations, Labels choices, Vector disagreement, const Step& step) {
   if (!description().discrete) {
     throw input_error("Ensemble::choose", "these policies have continuous actions", "call act()");
   }
-  const Matrix outputs = run_members(stream, observations);
+  const Matrix outputs = run_members(stream, observations, step);
   const Index rows = observations.rows, classes = output_size();
   const Matrix mean{room_for(mean_probability_, stream.device(), rows * classes), rows, classes};
   kernels::ensemble_probabilities(stream, outputs, mean, disagreement);
   kernels::argmax_rows(stream, mean, choices);
+  tell(stream, members_, step, ConstLabels(choices));
 }
 
 EnsembleActor::EnsembleActor(Ensemble& ensemble, const Task& task) : ensemble_(&ensemble) {
@@ -180,10 +213,16 @@ EnsembleActor::EnsembleActor(Ensemble& ensemble, const Task& task) : ensemble_(&
 void EnsembleActor::act(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
   const Index rows = input.observations.rows, columns = ensemble_->disagreement_size();
   float* const disagreement = room_for(disagreement_, stream.device(), rows * columns);
+  if (ensemble_->remembers() && (memories_.empty() || memories_.front().rows() != rows)) {
+    memories_.clear();  // another batch of episodes begins
+    memories_.reserve(static_cast<std::size_t>(ensemble_->size()));
+    for (Index m = 0; m < ensemble_->size(); ++m) memories_.emplace_back(ensemble_->member(m), rows);
+  }
+  const Ensemble::Step step{memories_, input.elapsed};
   if (ensemble_->description().discrete) {
-    ensemble_->choose(stream, input.observations, actions.labels, {disagreement, rows});
+    ensemble_->choose(stream, input.observations, actions.labels, {disagreement, rows}, step);
   } else {
-    ensemble_->act(stream, input.observations, actions.values, {disagreement, rows, columns});
+    ensemble_->act(stream, input.observations, actions.values, {disagreement, rows, columns}, step);
   }
 }
 

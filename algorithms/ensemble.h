@@ -35,7 +35,8 @@ class Ensemble {
   /// The members of a population's run folder; of any other run folder, or a policy file, that one. Errors: input_error
   /// naming the file for a member that is missing, damaged, or of another kind than the first.
   static Ensemble load(const std::filesystem::path& path, DeviceId device = {});
-  /// Policies that take the same observations and give the same kind of action.
+  /// Policies that take the same observations and give the same kind of action. With a memory they act through an
+  /// EnsembleActor, or with a Step.
   explicit Ensemble(std::vector<Policy> members);
 
   Index size() const { return static_cast<Index>(members_.size()); }
@@ -43,6 +44,8 @@ class Ensemble {
   const PolicyDescription& description() const { return members_.front().description(); }
   Index observation_size() const { return members_.front().observation_size(); }
   Index output_size() const { return members_.front().output_size(); }
+  /// Whether a member has a memory.
+  bool remembers() const;
   /// Columns of disagreement: one for each action column, or one.
   Index disagreement_size() const { return description().discrete ? 1 : output_size(); }
 
@@ -52,15 +55,24 @@ class Ensemble {
   /// Discrete actions: the class, and *disagreement in nats.
   Index choose(std::span<const float> observation, float* disagreement);
 
+  /// The next step of episodes that run side by side, for members with a memory: `memories` [members], each of as many
+  /// rows as there are observations; elapsed [rows], the steps of each.
+  struct Step {
+    std::span<EpisodeMemory> memories;
+    ConstLabels elapsed;
+  };
+
   /// The same for many observations in memory of the members' device, queued on `stream`, which is of that device: a
   /// batch of each member, in streams of their own, and an operation that takes them together (kernels/ensemble.h).
-  /// observations [rows, observation_size]; actions and disagreement [rows, output_size].
-  void act(Stream& stream, ConstMatrix observations, Matrix actions, Matrix disagreement);
+  /// observations [rows, observation_size]; actions and disagreement [rows, output_size]. step: of members with a
+  /// memory, which is told what the ensemble chose.
+  void act(Stream& stream, ConstMatrix observations, Matrix actions, Matrix disagreement, const Step& step = {});
   /// choices and disagreement [rows].
-  void choose(Stream& stream, ConstMatrix observations, Labels choices, Vector disagreement);
+  void choose(Stream& stream, ConstMatrix observations, Labels choices, Vector disagreement, const Step& step = {});
 
  private:
-  Matrix run_members(Stream& stream, ConstMatrix observations);
+  Matrix run_members(Stream& stream, ConstMatrix observations, const Step& step);
+  void refuse_memory(const char* call) const;
 
   std::vector<Policy> members_;
   Buffer<float> low_, high_;        // [members, output_size]: bounds of continuous actions, if a member has any
@@ -70,7 +82,8 @@ class Ensemble {
   std::vector<double> probabilities_;
 };
 
-/// An ensemble that acts in a task, on the ensemble's device. It must outlive this.
+/// An ensemble that acts in a task, on the ensemble's device; members with a memory have one for each row, as
+/// PolicyActor has. It must outlive this.
 class EnsembleActor : public Actor {
  public:
   /// Errors: as PolicyActor.
@@ -80,6 +93,7 @@ class EnsembleActor : public Actor {
  private:
   Ensemble* ensemble_;
   Buffer<float> disagreement_;
+  std::vector<EpisodeMemory> memories_;  // of members that have one
 };
 
 }  // namespace mynah

@@ -58,23 +58,31 @@ Estimate studentized_interval(const Measured& whole, std::span<const Measured> r
   return {whole.value, {std::min(low, whole.value), std::max(high, whole.value)}};
 }
 
+constexpr double normal_quantile = 1.959964;  // 97.5 %
+
 /// 97.5 % quantile of Student's distribution: Abramowitz and Stegun, 26.7.5, from 5 degrees of freedom on to 1e-3.
 double student_quantile(double freedom) {
   constexpr std::array<double, 4> first{12.706205, 4.302653, 3.182446, 2.776445};
   if (freedom < 5.0) return first[static_cast<std::size_t>(freedom) - 1];
-  const double z = 1.959964, z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z, n = freedom;
+  constexpr double z = normal_quantile, z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z;
+  const double n = freedom;
   return z + (z3 + z) / (4.0 * n) + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * n * n) +
          (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * n * n * n);
 }
 
-/// θ ± t_ν sqrt(K / ν) deviation of θ_b
-Estimate student_interval(double value, std::span<const Measured> resamples, double samples, double freedom) {
-  if (freedom < 1.0) return {value, {value, value}};
-  double squares = 0.0;
-  for (const Measured& one : resamples) squares += (one.value - value) * (one.value - value);
-  const double deviation = std::sqrt(squares / static_cast<double>(resamples.size()) * samples / freedom);
-  const double half = student_quantile(freedom) * deviation;
-  return {value, {value - half, value + half}};
+/// The interval of an interquartile mean: IntervalMethod::recommended.
+Estimate widened_interval(double value, std::span<const Measured> resamples, const RankedScores& scores) {
+  constexpr std::size_t enough_values = 10;
+  double width = 1.0;
+  if (scores.samples() < enough_values || scores.ranked().size() > scores.samples()) {
+    const auto samples = static_cast<double>(scores.samples());
+    const double freedom = samples - static_cast<double>(scores.strata());
+    if (freedom < 1.0) return {value, {value, value}};
+    width = student_quantile(freedom) * std::sqrt(samples / freedom) / normal_quantile;
+  }
+  const Estimate plain = percentile_interval(value, resamples);
+  return {value,
+          {value - width * std::max(0.0, value - plain.ci95[0]), value + width * std::max(0.0, plain.ci95[1] - value)}};
 }
 
 /// A statistic of all scores and of resamples of them.
@@ -257,9 +265,7 @@ Estimate estimate_interquartile_mean(const Scores& scores, const BootstrapOption
   const RankedScores ranked(scores);
   const Bootstrap drawn = bootstrap(ranked, options, measure_interquartile_mean);
   if (options.method == IntervalMethod::percentile) return percentile_interval(drawn.whole.value, drawn.resamples);
-  const auto samples = static_cast<double>(ranked.samples());
-  return student_interval(drawn.whole.value, drawn.resamples, samples,
-                          samples - static_cast<double>(scores.strata.size()));
+  return widened_interval(drawn.whole.value, drawn.resamples, ranked);
 }
 
 Estimate estimate_optimality_gap(const Scores& scores, double target, const BootstrapOptions& options) {

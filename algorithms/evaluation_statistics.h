@@ -43,9 +43,15 @@ enum class IntervalMethod {
   ///   bootstrap", 1993, section 12.5): quantiles t of (θ_b - θ) / σ_b give [θ - t_97.5 σ, θ - t_2.5 σ]. An end whose
   ///   quantile is not finite, as happens when returns hardly differ, is that of `percentile`.
   ///
-  ///   interquartile mean: θ ± t_ν sqrt(K / ν) deviation of θ_b, with Student's 97.5 % quantile t_ν for ν = K - S
-  ///   degrees of freedom, K samples in S strata (sections 12.2 to 12.4). Its own standard error is too unsteady for
-  ///   bootstrap-t where returns come in clumps, as Pendulum's do.
+  ///   interquartile mean: the quantiles q of θ_b, widened, [θ - w (θ - q_2.5), θ + w (q_97.5 - θ)]. Its own standard
+  ///   error is too unsteady for bootstrap-t where returns come in clumps, as Pendulum's do; and where these are not
+  ///   alike on both sides, a symmetric interval covers too much.
+  ///     Samples of several values, as seeds have, vary as means do: w = t_ν sqrt(K / ν) / t_∞, with Student's 97.5 %
+  ///     quantile t_ν for ν = K - S degrees of freedom, K samples in S strata. So do fewer than 10 single values.
+  ///     10 or more samples of one value: w = 1. Their interquartile mean varies as the quartiles do, and percentiles
+  ///     of
+  ///     a quantile are nearly its exact interval, the order statistics by binomial probabilities (Efron, "The
+  ///     jackknife, the bootstrap and other resampling plans", 1982, chapter 10, of the median).
   recommended,
   /// Quantiles of θ_b, as rliable has it: too short for few samples (of 5 seeds about 85 % instead of 95 %).
   percentile,

@@ -89,11 +89,11 @@ void Policy::add_network(Graph& graph, Value input) {
 /// One step of an episode, and behind it the same layers with the same tensors for a sequence of them.
 void Policy::add_recurrent_network(Graph& graph) {
   const PolicyMemory& memory = description_.memory;
-  step_.observation = graph.input(observation_size());
+  step_.observation = graph.input(seen_size());
   add_network(graph, step_.observation);
   step_.output = output_;
   const Value step_head = head_;
-  input_ = output_ = graph.input(memory.sequence_length * observation_size());
+  input_ = output_ = graph.input(memory.sequence_length * seen_size());
   for (Value owner{step_.observation.index + 1}; owner.index <= step_.output.index; ++owner.index) {
     const auto layer = graph.node(owner).layer;
     if (layer == nullptr) continue;  // the state
@@ -299,7 +299,8 @@ std::vector<float> Policy::decisive_of(std::span<const float> observations) {
     if (episode) {
       observation.upload(stream_, values);
       elapsed.upload(stream_, static_cast<std::int32_t>(row));
-      episode->outputs({observation.data(), 1, input_size()}, elapsed.view(), {result.data(), 1, decisive_size()});
+      episode->outputs_of_seen({observation.data(), 1, input_size()}, elapsed.view(),
+                               {result.data(), 1, decisive_size()});
       kernels::copy_to_host(stream_, single_output_.data(), result.data(), single_output_.size() * sizeof(float));
     } else {
       run_single(values);

@@ -59,8 +59,10 @@ class Policy {
   Index observation_size() const { return description_.mlp.inputs; }
   /// Action columns, or classes.
   Index output_size() const { return description_.mlp.outputs; }
-  /// What the network takes at once, and gives: the history of observations, the chunk of outputs.
-  Index input_size() const { return description_.memory.history * observation_size(); }
+  /// What the network sees of a step: the observation and, of a policy that sees its actions, the last action.
+  Index seen_size() const { return observation_size() + (description_.memory.actions ? output_size() : 0); }
+  /// What the network takes at once, and gives: the history of what it sees, the chunk of outputs.
+  Index input_size() const { return description_.memory.history * seen_size(); }
   Index chunk_size() const { return description_.memory.chunk * output_size(); }
 
   /// The action for one observation: continuous, clipped to the bounds if there are any. observation
@@ -114,7 +116,8 @@ class Policy {
   };
   const RecurrentStep& recurrent_step() const { return step_; }
 
-  /// Of one observation, or one action; the same for every step that the network sees or predicts.
+  /// Of what is seen of one step [seen_size], or of one action; the same for every step that the network sees or
+  /// predicts.
   void set_observation_normalization(std::span<const float> mean, std::span<const float> deviation);
   void set_action_normalization(std::span<const float> mean, std::span<const float> deviation);
 

@@ -36,6 +36,8 @@ PolicyActor::PolicyActor(Policy& policy, const Task& task, const Options& option
 
 void PolicyActor::act(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
   options_.sampled ? draw(stream, input, actions) : act_deterministically(stream, input, actions);
+  if (!memory_) return;
+  policy_->description().discrete ? memory_->chosen(actions.labels) : memory_->chosen(actions.values);
 }
 
 void PolicyActor::draw(Stream& stream, const ActorInput& input, const ActionBatch& actions) {

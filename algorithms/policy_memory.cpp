@@ -40,7 +40,12 @@ std::string chunk_execution_name(PolicyMemory::ChunkExecution execution) {
 
 std::string PolicyMemory::describe() const {
   std::vector<std::string> parts;
-  if (history > 1) parts.push_back(fmt::format("sees the last {} observations", history));
+  if (history > 1) {
+    parts.push_back(
+        fmt::format("sees the last {} observations{}", history, actions ? ", each with its action before" : ""));
+  } else if (actions) {
+    parts.emplace_back("sees its last action");
+  }
   if (chunk > 1) {
     parts.push_back(fmt::format("predicts {} actions, executed as {}", chunk, chunk_execution_name(chunk_execution)));
   }
@@ -74,6 +79,13 @@ EpisodeMemory::EpisodeMemory(Policy& policy, Index rows) : policy_(&policy), row
   const DeviceId device = policy.stream().device();
   const Index chunk = memory.chunk * policy.output_size();
   if (memory.history > 1) history_ = Buffer<float>(device, rows * policy.input_size());
+  if (memory.actions) {
+    seen_ = Buffer<float>(device, rows * policy.seen_size());
+    last_ = Buffer<float>(device, rows * policy.output_size());
+    const PolicyDescription& description = policy.description();
+    low_ = Buffer<float>(policy.stream(), std::span<const float>(description.action_low));
+    high_ = Buffer<float>(policy.stream(), std::span<const float>(description.action_high));
+  }
   if (memory.chunk > 1) {
     chunks_ = Buffer<float>(device, rows * chunk);
     earlier_ = Buffer<float>(device, rows * memory.chunk * chunk);
@@ -88,7 +100,34 @@ EpisodeMemory::EpisodeMemory(Policy& policy, Index rows) : policy_(&policy), row
   }
 }
 
-void EpisodeMemory::run_recurrent(ConstMatrix observations, ConstLabels elapsed, Matrix results) {
+ConstMatrix EpisodeMemory::with_last_actions(ConstMatrix observations, ConstLabels elapsed) {
+  if (last_.size() == 0) return observations;
+  if (!told_) {
+    throw Error(Error::Cause::internal, "EpisodeMemory", "chosen() was not called after the last step");
+  }
+  told_ = false;
+  const Index columns = observations.columns;
+  const Matrix seen{seen_.data(), rows_, policy_->seen_size()}, last{last_.data(), rows_, policy_->output_size()};
+  kernels::forget_states(policy_->stream(), elapsed, last);
+  kernels::copy(policy_->stream(), observations, seen.middle_columns(0, columns));
+  kernels::copy(policy_->stream(), last, seen.middle_columns(columns, last.columns));
+  return seen;
+}
+
+void EpisodeMemory::chosen(ConstMatrix actions) {
+  if (last_.size() == 0) return;
+  kernels::remember_actions(policy_->stream(), actions, low_.view(), high_.view(),
+                            {last_.data(), rows_, policy_->output_size()});
+  told_ = true;
+}
+
+void EpisodeMemory::chosen(ConstLabels choices) {
+  if (last_.size() == 0) return;
+  kernels::remember_choices(policy_->stream(), choices, {last_.data(), rows_, policy_->output_size()});
+  told_ = true;
+}
+
+void EpisodeMemory::run_recurrent(ConstMatrix seen, ConstLabels elapsed, Matrix results) {
   Stream& stream = policy_->stream();
   const auto& step = policy_->recurrent_step();
   const Matrix state{state_.data(), rows_, policy_->description().memory.recurrent};
@@ -96,7 +135,7 @@ void EpisodeMemory::run_recurrent(ConstMatrix observations, ConstLabels elapsed,
   for (Index first = 0; first < rows_; first += step_->rows()) {
     const Index count = std::min(step_->rows(), rows_ - first);
     const auto place = [&](Value value) { return step_->value(value).middle_rows(0, count); };
-    kernels::copy(stream, observations.middle_rows(first, count), place(step.observation));
+    kernels::copy(stream, seen.middle_rows(first, count), place(step.observation));
     kernels::copy(stream, state.middle_rows(first, count), place(step.state));
     step_->forward(stream);
     kernels::copy(stream, place(step.next_state), state.middle_rows(first, count));
@@ -104,12 +143,11 @@ void EpisodeMemory::run_recurrent(ConstMatrix observations, ConstLabels elapsed,
   }
 }
 
-void EpisodeMemory::run_network(ConstMatrix observations, ConstLabels elapsed, Matrix results, Wanted wanted) {
-  if (step_ != nullptr) return run_recurrent(observations, elapsed, results);
-  ConstMatrix seen = observations;
+void EpisodeMemory::run_network(ConstMatrix seen, ConstLabels elapsed, Matrix results, Wanted wanted) {
+  if (step_ != nullptr) return run_recurrent(seen, elapsed, results);
   if (history_.size() > 0) {
     const Matrix history{history_.data(), rows_, policy_->input_size()};
-    kernels::remember_observations(policy_->stream(), observations, elapsed, history);
+    kernels::remember_observations(policy_->stream(), seen, elapsed, history);
     seen = history;
   }
   const bool on_cpu = policy_->stream().backend() == Backend::cpu;
@@ -123,15 +161,19 @@ void EpisodeMemory::run_network(ConstMatrix observations, ConstLabels elapsed, M
 }
 
 void EpisodeMemory::parameters(ConstMatrix observations, ConstLabels elapsed, Matrix parameters) {
-  run_network(observations, elapsed, parameters, Wanted::parameters);
+  run_network(with_last_actions(observations, elapsed), elapsed, parameters, Wanted::parameters);
 }
 
 void EpisodeMemory::outputs(ConstMatrix observations, ConstLabels elapsed, Matrix results) {
+  outputs_of_seen(with_last_actions(observations, elapsed), elapsed, results);
+}
+
+void EpisodeMemory::outputs_of_seen(ConstMatrix seen, ConstLabels elapsed, Matrix results) {
   const PolicyMemory& memory = policy_->description().memory;
-  if (memory.chunk == 1) return run_network(observations, elapsed, results, Wanted::outputs);
+  if (memory.chunk == 1) return run_network(seen, elapsed, results, Wanted::outputs);
   const Index columns = memory.chunk * policy_->output_size();
   const Matrix chunks{chunks_.data(), rows_, columns};
-  run_network(observations, elapsed, chunks, Wanted::outputs);
+  run_network(seen, elapsed, chunks, Wanted::outputs);
   kernels::combine_chunks(policy_->stream(), chunks, elapsed,
                           {memory.chunk_execution, static_cast<float>(std::exp(-memory.chunk_decay))},
                           {earlier_.data(), rows_, memory.chunk * columns}, results);

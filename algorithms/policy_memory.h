@@ -21,6 +21,11 @@ struct PolicyMemory {
   /// The network sees so many observations, the step's own last. At an episode's start the first one stands for those
   /// that are missing.
   Index history = 1;
+  /// With each observation that the network sees, also those of a GRU, it sees the action before it: the one that the
+  /// policy chose, within its bounds, or its class as a column that is 1 among zeros; zeros at an episode's start. For
+  /// what comes late, or is not observed and follows from what was done. (Where the observation tells enough, a clone
+  /// may learn to repeat its last action instead: de Haan et al., "Causal confusion in imitation learning", 2019.)
+  bool actions = false;
   /// The network predicts so many actions, those of this step and the ones that follow (Zhao et al. 2023).
   Index chunk = 1;
   /// Which of the predictions for a step is carried out: a weighted mean of all, or the chunks one after the other.
@@ -31,7 +36,7 @@ struct PolicyMemory {
   /// Steps that a recurrent policy is trained on at once: a multiple of 4. Nothing when it acts.
   Index sequence_length = 32;
 
-  bool remembers() const { return history > 1 || chunk > 1 || recurrent > 0; }
+  bool remembers() const { return history > 1 || actions || chunk > 1 || recurrent > 0; }
   /// "sees the last 4 observations", "predicts 8 actions ...", "has a recurrent state of 64"; empty if it does not.
   std::string describe() const;
   /// Errors: input_error naming the option as it stands on the command line.
@@ -58,15 +63,26 @@ class EpisodeMemory {
   void outputs(ConstMatrix observations, ConstLabels elapsed, Matrix results);
   /// In place of outputs(), Policy::parameters: of a head that is a distribution. parameters [rows, parameter_size].
   void parameters(ConstMatrix observations, ConstLabels elapsed, Matrix parameters);
+  /// What was chosen in that step, to be called before the next one: of a policy that sees its actions, for others it
+  /// does nothing. actions [rows, output_size], clipped to the policy's bounds; or classes, choices [rows].
+  void chosen(ConstMatrix actions);
+  void chosen(ConstLabels choices);
+  /// outputs() for rows as the network sees a step: with the last actions behind the observations, seen [rows,
+  /// Policy::seen_size()].
+  void outputs_of_seen(ConstMatrix seen, ConstLabels elapsed, Matrix results);
 
  private:
   enum class Wanted { outputs, parameters };
-  void run_network(ConstMatrix observations, ConstLabels elapsed, Matrix results, Wanted wanted);
-  void run_recurrent(ConstMatrix observations, ConstLabels elapsed, Matrix results);
+  ConstMatrix with_last_actions(ConstMatrix observations, ConstLabels elapsed);
+  void run_network(ConstMatrix seen, ConstLabels elapsed, Matrix results, Wanted wanted);
+  void run_recurrent(ConstMatrix seen, ConstLabels elapsed, Matrix results);
 
   Policy* policy_;
   Index rows_;
-  Buffer<float> history_;            // [rows, history observation_size]
+  Buffer<float> seen_, last_;        // [rows, seen_size], [rows, output_size], where actions are seen
+  Buffer<float> low_, high_;         // [output_size], of actions that are seen and have bounds
+  bool told_ = true;                 // of what was chosen in the last step
+  Buffer<float> history_;            // [rows, history seen_size]
   Buffer<float> chunks_, earlier_;   // [rows, chunk output_size], [rows, chunk chunk output_size]
   Buffer<float> state_;              // [rows, recurrent]
   std::unique_ptr<Execution> step_;  // of a recurrent policy

@@ -9,8 +9,9 @@ namespace {
 
 using nlohmann::json;
 
-/// 1: policies without a head, as all were at first; 2: with one; 3: with a memory, and perhaps a head.
-constexpr int plain_format = 1, head_format = 2, memory_format = 3;
+/// 1: policies without a head, as all were at first; 2: with one; 3: with a memory, and perhaps a head; 4: with one
+/// that sees its actions.
+constexpr int plain_format = 1, head_format = 2, memory_format = 3, actions_format = 4;
 constexpr Index largest_layer = Index{1} << 24;
 
 [[noreturn]] void refuse(const SafetensorsFile& file, const std::string& problem) {
@@ -77,7 +78,7 @@ json to_json(const PolicyHead& head) {
 PolicyHead head_of(const json& text) {
   PolicyHead head;
   const int format = text.at("format").get<int>();
-  if (format == plain_format || (format == memory_format && !text.contains("head"))) return head;
+  if (format == plain_format || (format >= memory_format && !text.contains("head"))) return head;
   const json& given = text.at("head");
   head.kind = parse_policy_head(given.at("kind").get<std::string>());
   head.state_dependent_deviation = given.at("state_dependent_deviation").get<bool>();
@@ -96,7 +97,9 @@ json to_json(const PolicyMemory& memory) {
 
 PolicyMemory memory_of(const json& text) {
   PolicyMemory memory;
-  if (text.at("format").get<int>() != memory_format) return memory;
+  const int format = text.at("format").get<int>();
+  if (format < memory_format) return memory;
+  memory.actions = format == actions_format;
   const json& given = text.at("memory");
   memory.history = given.at("history").get<Index>();
   memory.chunk = given.at("chunk").get<Index>();
@@ -112,9 +115,10 @@ PolicyMemory memory_of(const json& text) {
 void write_policy_metadata(const PolicyDescription& description, SafetensorsFile& file) {
   const bool has_head = description.head.is_distribution();
   const bool remembers = description.memory.remembers();
-  json text{{"format", remembers  ? memory_format
-                       : has_head ? head_format
-                                  : plain_format},
+  json text{{"format", description.memory.actions ? actions_format
+                       : remembers                ? memory_format
+                       : has_head                 ? head_format
+                                                  : plain_format},
             {"observation_size", description.mlp.inputs},
             {"hidden", description.mlp.hidden},
             {"activation", activation_name(description.mlp.activation)},
@@ -140,8 +144,8 @@ PolicyDescription read_policy_metadata(const SafetensorsFile& file) {
   PolicyDescription description;
   try {
     const json text = json::parse(entry->second);
-    if (const int format = text.at("format").get<int>(); format < plain_format || format > memory_format) {
-      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads formats 1 to 3");
+    if (const int format = text.at("format").get<int>(); format < plain_format || format > actions_format) {
+      refuse(file, "has policy format " + text.at("format").dump() + ", this mynah reads formats 1 to 4");
     }
     description.head = head_of(text);
     description.memory = memory_of(text);

@@ -30,21 +30,27 @@ class PolicySession {
   Index choose(std::span<const float> observation);
 
   /// Before clipping or choosing, as Policy::outputs: the next step's action, or one score a class. result
-  /// [output_size].
+  /// [output_size]. What is done with them is told by did(), to a policy that sees its actions.
   void outputs(std::span<const float> observation, std::span<float> result);
+  /// What was done in place of the action that it gave last, such as by a person who intervened: a policy that sees its
+  /// actions (PolicyMemory::actions) goes on from it; for others it says nothing. Errors: as act() and choose().
+  void did(std::span<const float> action);
+  void did(Index choice);
 
   /// Steps of this episode so far.
   Index steps() const { return step_; }
 
  private:
   void check_kind(bool discrete, const char* call) const;
-  void check_sizes(std::span<const float> observation, std::size_t results, const char* call) const;
+  void check_sizes(std::size_t observations, std::size_t results, const char* call) const;
   void run(std::span<const float> observation);
+  void remember(std::span<const float> action);
+  void remember(Index choice);
 
   Policy* policy_;
   EpisodeMemory memory_;
   Buffer<float> observation_, results_;  // on the device
-  Buffer<std::int32_t> elapsed_;
+  Buffer<std::int32_t> elapsed_, choice_;
   std::vector<float> output_;
   std::int32_t step_ = 0;
 };

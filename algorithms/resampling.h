@@ -20,6 +20,7 @@ class RankedScores {
   };
   const std::vector<Value>& ranked() const { return ranked_; }
   std::size_t samples() const { return sizes_.size(); }
+  std::size_t strata() const { return stratum_ends_.size(); }
   /// Values of a sample.
   double size(std::size_t sample) const { return sizes_[sample]; }
   double sum(std::size_t sample) const { return sums_[sample]; }

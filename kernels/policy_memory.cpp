@@ -27,6 +27,25 @@ void forget_states(Stream& stream, ConstLabels elapsed, Matrix states) {
   eigen::forget_states(stream, elapsed, states);
 }
 
+void remember_actions(Stream& stream, ConstMatrix actions, ConstVector low, ConstVector high, Matrix last) {
+  require(last.rows == actions.rows && last.columns == actions.columns, "remember_actions",
+          "last [rows, columns] for actions [rows, columns]");
+  require(low.size == high.size && (low.size == 0 || low.size == actions.columns), "remember_actions",
+          "low and high [columns], or both empty");
+  if (actions.empty()) return;
+  if (is_only_counted(stream, actions, low, high, last)) return;
+  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(remember_actions, stream, actions, low, high, last);
+  eigen::remember_actions(stream, actions, low, high, last);
+}
+
+void remember_choices(Stream& stream, ConstLabels choices, Matrix last) {
+  require(last.rows == choices.size, "remember_choices", "last [rows, columns] for choices [rows]");
+  if (last.empty()) return;
+  if (is_only_counted(stream, choices, last)) return;
+  if (stream.backend() == Backend::cuda) return MYNAH_ON_CUDA(remember_choices, stream, choices, last);
+  eigen::remember_choices(stream, choices, last);
+}
+
 void combine_chunks(Stream& stream, ConstMatrix chunks, ConstLabels elapsed, ChunkRule rule, Matrix memory,
                     Matrix actions) {
   require(elapsed.size == chunks.rows && memory.rows == chunks.rows && actions.rows == chunks.rows, "combine_chunks",

@@ -20,6 +20,16 @@ void remember_observations(Stream& stream, ConstMatrix observations, ConstLabels
 /// states_m = 0 where elapsed_m = 0. states [rows, columns].
 void forget_states(Stream& stream, ConstLabels elapsed, Matrix states);
 
+/// The actions of a step, as they are seen at the next one:
+///
+///   last_mc = min(max(actions_mc, low_c), high_c)      NaN stays NaN
+///   last_mc = 1 where c = choices_m, else 0            of classes
+///
+/// actions, last [rows, columns]; low, high [columns] with low <= high, or both empty: actions as they are. choices
+/// [rows]; one that is no column leaves zeros. Nothing overlaps.
+void remember_actions(Stream& stream, ConstMatrix actions, ConstVector low, ConstVector high, Matrix last);
+void remember_choices(Stream& stream, ConstLabels choices, Matrix last);
+
 /// Actions from chunks (Zhao et al. 2023, "Learning fine-grained bimanual manipulation with low-cost hardware"). A
 /// chunk that is predicted at step s holds the actions of steps s, s + 1, ..., s + C - 1. At step t = elapsed_m the
 /// chunk of this step joins those of the C - 1 steps before it, and the action is
@@ -43,11 +53,15 @@ void combine_chunks(Stream& stream, ConstMatrix chunks, ConstLabels elapsed, Chu
 
 MYNAH_CUDA_TWIN(remember_observations)
 MYNAH_CUDA_TWIN(forget_states)
+MYNAH_CUDA_TWIN(remember_actions)
+MYNAH_CUDA_TWIN(remember_choices)
 MYNAH_CUDA_TWIN(combine_chunks)
 
 namespace eigen {
 void remember_observations(Stream&, ConstMatrix observations, ConstLabels elapsed, Matrix history);
 void forget_states(Stream&, ConstLabels elapsed, Matrix states);
+void remember_actions(Stream&, ConstMatrix actions, ConstVector low, ConstVector high, Matrix last);
+void remember_choices(Stream&, ConstLabels choices, Matrix last);
 void combine_chunks(Stream&, ConstMatrix chunks, ConstLabels elapsed, ChunkRule rule, Matrix memory, Matrix actions);
 }  // namespace eigen
 

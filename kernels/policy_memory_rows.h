@@ -32,6 +32,29 @@ struct ForgetStatesRow {
   }
 };
 
+struct RememberActionsRow {
+  ConstMatrix actions;
+  ConstVector low, high;
+  Matrix last;
+
+  MYNAH_HOST_DEVICE void operator()(Index row) const {
+    for (Index c = 0; c < last.columns; ++c) {
+      float action = actions.data[row * actions.stride + c];
+      if (low.size > 0) action = action < low.data[c] ? low.data[c] : action > high.data[c] ? high.data[c] : action;
+      last.data[row * last.stride + c] = action;
+    }
+  }
+};
+
+struct RememberChoicesRow {
+  ConstLabels choices;
+  Matrix last;
+
+  MYNAH_HOST_DEVICE void operator()(Index row) const {
+    for (Index c = 0; c < last.columns; ++c) last.data[row * last.stride + c] = c == choices.data[row] ? 1.0f : 0.0f;
+  }
+};
+
 struct CombineChunksRow {
   ConstMatrix chunks;
   ConstLabels elapsed;

@@ -137,7 +137,7 @@ Adam::Options decoupled() {
   options.learning_rate = 3e-3;
   options.constants.weight_decay = 0.02;
   options.constants.decoupled = true;
-  options.common.schedule = {Schedule::cosine, 20, 90, 0.1};
+  options.common.schedule = {Schedule::cosine, 6, 20, 0.1};
   return options;
 }
 
@@ -234,13 +234,13 @@ class FusedTraining : public EveryDevice {
 };
 
 TEST_P(FusedTraining, HasTheLossOfOperationsOneByOneFor500Steps) {
-  expect_same_curve({}, 100);
+  expect_same_curve({.hidden = {12, 9}, .batch = 8, .rows = 38}, 100);  // 5 steps, the last one with a rest
 }
 
 TEST_P(FusedTraining, HasTheLossOfOperationsOneByOneWhateverIsTrained) {
   for (const Case& one : cases()) {
     SCOPED_TRACE(one.name);
-    expect_same_curve(one.wanted, 5);
+    expect_same_curve(one.wanted, 3);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "algorithms/dagger.h"
 #include "algorithms/evaluation.h"
 #include "algorithms/experts.h"
+#include "algorithms/evaluation_statistics.h"
 #include "algorithms/policy_actor.h"
 #include "engine/split.h"
 #include "tests/memory_tasks.h"
@@ -64,20 +65,41 @@ TEST(LearningWithMemory, HiddenVelocityNeedsAHistoryOrARecurrentState) {
   const Demonstrations demonstrations = HiddenVelocityTask::demonstrations(100, 7);
   BehaviourCloningOptions options = small_network();
   options.hidden = {64, 64};
+  options.epochs = 25;
   const auto neither = returns_of_clones(task, demonstrations, options, "neither");
   options.memory.history = 3;
   const auto history = returns_of_clones(task, demonstrations, options, "history");
+  options.memory.actions = true;
+  const auto actions = returns_of_clones(task, demonstrations, options, "history_with_actions");
   options.memory = {};
   options.hidden = {64};
   options.memory.recurrent = 24;
   options.memory.sequence_length = 64;
   options.batch_size = 8;
   options.learning_rate = 1e-2;
-  options.epochs = 60;
+  options.epochs = 25;
   const auto recurrent = returns_of_clones(task, demonstrations, options, "recurrent");
   EXPECT_LT(most(neither), -1200.0);
-  EXPECT_GT(least(history), -400.0);
-  EXPECT_GT(least(recurrent), -900.0);
+  EXPECT_GT(least(history), -300.0);
+  EXPECT_GT(least(recurrent), -300.0);
+  EXPECT_LT(mean(actions), mean(history) - 50.0) << "where they are not needed, last actions mislead";
+}
+
+TEST(LearningWithMemory, ALateMotorNeedsTheLastActions) {
+  const CustomTask task = LateMotorTask::task();
+  const Demonstrations demonstrations = LateMotorTask::demonstrations(100, 7);
+  std::printf("the demonstrator, mean return: %.0f\n", mean(demonstrations.returns()));
+  BehaviourCloningOptions options = small_network();
+  options.hidden = {64, 64};
+  const auto neither = returns_of_clones(task, demonstrations, options, "neither");
+  options.memory.history = 5;
+  const auto history = returns_of_clones(task, demonstrations, options, "history");
+  options.memory.history = 4;
+  options.memory.actions = true;
+  const auto actions = returns_of_clones(task, demonstrations, options, "history_with_actions");
+  EXPECT_LT(most(neither), -450.0);
+  EXPECT_LT(most(history), -400.0);
+  EXPECT_GT(least(actions), -380.0);
 }
 
 /// Mean return of what DAgger makes of the task's expert, over 50 episodes with other starts.

@@ -1,11 +1,14 @@
 #include "tests/memory_tasks.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
 #include "algorithms/experts.h"
 #include "algorithms/rollout.h"
 #include "kernels/dynamics/outcome.h"
+#include "kernels/dynamics/pendulum.h"
 #include "kernels/elementwise.h"
 #include "kernels/philox.h"
 
@@ -110,6 +113,7 @@ Demonstrations HiddenVelocityTask::demonstrations(Index episodes, std::uint64_t 
   CollectOptions options;
   options.episodes = episodes;
   options.seed = seed;
+  options.noise = 0.3;
   Demonstrations all = collect(cpu, *task, *make_expert(*task), options);
   Demonstrations result = all;
   result.observation_size = 2;
@@ -121,6 +125,73 @@ Demonstrations HiddenVelocityTask::demonstrations(Index episodes, std::uint64_t 
     result.observations.push_back(all.observations[i + 1]);
   }
   return result;
+}
+
+namespace {
+
+/// A pendulum, and the torques that it has yet to be turned by, the next one first.
+class LateMotor : public Environment {
+ public:
+  void reset(EpisodeRandom random) override {
+    random_ = random;
+    state_ = {random_.uniform(-dynamics::Pendulum::pi, dynamics::Pendulum::pi), random_.uniform(-1.0, 1.0)};
+    waiting_ = {};
+  }
+  StepOutcome step(const EpisodeAction& action) override {
+    const auto torque = static_cast<float>(waiting_.front() + random_.uniform(-1.0, 1.0));
+    const double reward = pendulum_.step(state_.data(), &torque).reward;
+    std::rotate(waiting_.begin(), waiting_.begin() + 1, waiting_.end());
+    waiting_.back() = action.values[0];
+    return {reward, false};
+  }
+  void observe(std::span<float> observation) const override { pendulum_.observe(state_.data(), observation.data()); }
+
+  /// Of the demonstrator.
+  float expert() const {
+    std::array<double, 2> later = state_;
+    for (const float torque : waiting_) pendulum_.step(later.data(), &torque);
+    std::array<float, 3> observation{};
+    pendulum_.observe(later.data(), observation.data());
+    float action = 0.0f;
+    pendulum_.expert(observation.data(), &action);
+    return action;
+  }
+
+ private:
+  dynamics::Pendulum pendulum_;
+  EpisodeRandom random_{{}, 0};
+  std::array<double, 2> state_{};
+  std::array<float, 4> waiting_{};
+};
+
+}  // namespace
+
+CustomTask LateMotorTask::task() {
+  TaskDescription description = make_task("pendulum")->description();
+  description.name = "Pendulum with a late motor";
+  description.reference_returns.reset();
+  return {description, [] { return std::make_unique<LateMotor>(); }};
+}
+
+Demonstrations LateMotorTask::demonstrations(Index episodes, std::uint64_t seed) {
+  Demonstrations data;
+  data.observation_size = 3;
+  data.action_size = 1;
+  data.source = "demonstrator of a late motor";
+  LateMotor motor;
+  for (Index episode = 0; episode < episodes; ++episode) {
+    motor.reset(EpisodeRandom(random_key(seed, RandomStream::task), episode));
+    for (int step = 0; step < dynamics::Pendulum::max_steps; ++step) {
+      std::array<float, 3> seen{};
+      motor.observe(seen);
+      data.observations.insert(data.observations.end(), seen.begin(), seen.end());
+      data.actions.push_back(motor.expert());
+      data.rewards.push_back(static_cast<float>(motor.step({{&data.actions.back(), 1}, 0}).reward));
+      data.terminals.push_back(0);
+    }
+    data.episode_ends.push_back(data.rows());
+  }
+  return data;
 }
 
 HesitationTask::HesitationTask() : Task(line()) {}

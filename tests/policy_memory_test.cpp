@@ -32,6 +32,24 @@ TEST(PolicyMemory, HistoryForgetsAtTheStartOfAnEpisode) {
   EXPECT_EQ(history.values, (std::vector<float>{20, 21, 30, 31, 40, 41, 22, 23, 32, 33, 42, 43}));
 }
 
+TEST(PolicyMemory, ActionsAreRememberedWithinTheirBounds) {
+  Stream cpu({});
+  HostMatrix actions(2, 2), last(2, 2);
+  actions.values = {-3.0f, 0.5f, 0.25f, 9.0f};
+  kernels::remember_actions(cpu, actions.view, {}, {}, last.view);
+  EXPECT_EQ(last.values, actions.values);
+  const std::vector<float> low{-1.0f, -2.0f}, high{1.0f, 2.0f};
+  kernels::remember_actions(cpu, actions.view, {low.data(), 2}, {high.data(), 2}, last.view);
+  EXPECT_EQ(last.values, (std::vector<float>{-1.0f, 0.5f, 0.25f, 2.0f}));
+  actions.values[1] = std::nanf("");
+  kernels::remember_actions(cpu, actions.view, {low.data(), 2}, {high.data(), 2}, last.view);
+  EXPECT_TRUE(std::isnan(last.values[1]));
+  HostMatrix classes(3, 2);
+  const std::vector<std::int32_t> choices{1, 0, 2};
+  kernels::remember_choices(cpu, {choices.data(), 3}, classes.view);
+  EXPECT_EQ(classes.values, (std::vector<float>{0, 1, 1, 0, 0, 0}));
+}
+
 /// Against the paper's formula, written down once more.
 class Chunks : public testing::TestWithParam<Execution> {};
 

@@ -8,8 +8,10 @@
 #include <cmath>
 
 #include "algorithms/ensemble.h"
+#include "algorithms/policy_actor.h"
 #include "algorithms/policy_export.h"
 #include "algorithms/resident_inference.h"
+#include "algorithms/rollout.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/memory.h"
@@ -40,8 +42,14 @@ PolicyMemory recurrent(Index width) {
   return memory;
 }
 
+PolicyMemory with_actions(PolicyMemory memory) {
+  memory.actions = true;
+  return memory;
+}
+
 std::vector<PolicyMemory> memories() {
-  return {history(3), chunk(4, ChunkExecution::ensemble), chunk(3, ChunkExecution::open_loop, 2), recurrent(6)};
+  return {history(3),   chunk(4, ChunkExecution::ensemble), chunk(3, ChunkExecution::open_loop, 2),
+          recurrent(6), with_actions(history(2)),           with_actions(recurrent(5))};
 }
 
 PolicyDescription describe(const PolicyMemory& memory, bool discrete) {
@@ -59,7 +67,10 @@ PolicyDescription describe(const PolicyMemory& memory, bool discrete) {
 
 Policy make(const PolicyMemory& memory, bool discrete = false, DeviceId device = {}) {
   Policy policy(device, describe(memory, discrete), 9);
-  policy.set_observation_normalization(std::vector<float>{1.0f, -2.0f, 0.5f}, std::vector<float>{2.0f, 0.5f, 3.0f});
+  std::vector<float> mean{1.0f, -2.0f, 0.5f}, deviation{2.0f, 0.5f, 3.0f};
+  mean.resize(static_cast<std::size_t>(policy.seen_size()), 0.1f);  // and of the last action
+  deviation.resize(mean.size(), 0.2f);
+  policy.set_observation_normalization(mean, deviation);
   if (!discrete) policy.set_action_normalization(std::vector<float>{0.3f, 0.0f}, std::vector<float>{1.5f, 4.0f});
   return policy;
 }
@@ -124,7 +135,7 @@ TEST_P(Sessions, BeginAnew) {
 
 /// Episodes that run side by side, and begin at different steps, are those of sessions, whatever their number.
 TEST_P(Sessions, AreRowsOfABatch) {
-  constexpr Index steps = 8;
+  constexpr Index steps = 6;
   std::vector<PolicyMemory> remembered = memories();
   remembered.push_back(recurrent(96));
   for (const PolicyMemory& memory : remembered) {
@@ -150,6 +161,7 @@ TEST_P(Sessions, AreRowsOfABatch) {
         seen.upload(stream, values);
         elapsed.upload(stream, times);
         episodes.outputs({seen.data(), rows, 3}, elapsed.view(), {results.data(), rows, 2});
+        episodes.chosen(ConstMatrix{results.data(), rows, 2});
         const auto now = results.download(stream);
         last.insert(last.end(), now.end() - 2, now.end());
       }
@@ -177,6 +189,38 @@ TEST_P(Sessions, OfARecurrentPolicyAreItsSequence) {
   }
   EXPECT_NE(found[0], found[2]);
 }
+
+/// In a task, several episodes at a time, a policy that sees its actions does what a session of it does.
+TEST_P(Sessions, SeeTheirActionsInATask) {
+  TaskOptions rules;
+  rules.max_steps = 12;
+  for (const std::string name : {"pendulum", "cartpole"}) {
+    const auto task = make_task(name, rules);
+    PolicyDescription description;
+    description.mlp = {task->description().observation_size, {9}, name == "pendulum" ? 1 : 2};
+    description.discrete = task->description().discrete;
+    description.memory = with_actions(history(2));
+    if (!description.discrete) description.action_low = {-0.05f}, description.action_high = {0.1f};
+    Policy policy(device_, description, 4);
+    PolicyActor actor(policy, *task);
+    CollectOptions options;
+    options.episodes = 3;
+    const Demonstrations done = collect(policy.stream(), *task, actor, options);
+    PolicySession session(policy);
+    for (Index row = 0; row < done.rows(); ++row) {
+      if (row == 0 || done.episode_of(row) != done.episode_of(row - 1)) session.begin_episode();
+      const float* const from = done.observation_matrix().row(row).data;
+      const std::vector<float> seen(from, from + done.observation_size);
+      if (description.discrete) {
+        EXPECT_EQ(session.choose(seen), done.labels[static_cast<std::size_t>(row)]) << row;
+        continue;
+      }
+      std::vector<float> action(1);
+      session.act(seen, action);
+      EXPECT_NEAR(action[0], std::clamp(done.actions[static_cast<std::size_t>(row)], -0.05f, 0.1f), 1e-6f) << row;
+    }
+  }
+}
 MYNAH_ON_EVERY_DEVICE(Sessions);
 
 TEST(PolicySession, SeesTheHistory) {
@@ -193,6 +237,39 @@ TEST(PolicySession, SeesTheHistory) {
     policy.clip(expected);
     EXPECT_EQ(actions[static_cast<std::size_t>(2 * t)], expected[0]) << t;
     EXPECT_EQ(actions[static_cast<std::size_t>(2 * t + 1)], expected[1]) << t;
+  }
+}
+
+TEST(PolicySession, SeesTheActionBeforeEachObservation) {
+  const auto seen = observations(6);
+  for (const bool discrete : {false, true}) {
+    Policy policy = make(with_actions(history(2)), discrete);
+    PolicySession session(policy);
+    std::vector<std::vector<float>> before{{0.0f, 0.0f}};  // before[t]: what was done in the step before t
+    for (std::size_t t = 0; t < 6; ++t) {
+      const std::size_t last = t == 0 ? 0 : t - 1;
+      std::vector<float> input;
+      for (const std::size_t step : {last, t}) {
+        input.insert(input.end(), seen.begin() + static_cast<std::ptrdiff_t>(3 * step),
+                     seen.begin() + static_cast<std::ptrdiff_t>(3 * step + 3));
+        input.insert(input.end(), before[step].begin(), before[step].end());
+      }
+      auto expected = network_outputs(policy, input);
+      const auto now = std::span(seen).subspan(3 * t, 3);
+      if (discrete) {
+        const Index choice = session.choose(now);
+        EXPECT_EQ(choice, expected[1] > expected[0] ? 1 : 0) << t;
+        if (t == 2) session.did(1 - choice);
+        before.push_back((choice == 1) != (t == 2) ? std::vector{0.0f, 1.0f} : std::vector{1.0f, 0.0f});
+      } else {
+        std::vector<float> action(2);
+        session.act(now, action);
+        policy.clip(expected);
+        EXPECT_EQ(action, expected) << t;
+        if (t == 2) session.did(action = {0.4f, -0.07f});  // somebody intervenes
+        before.push_back(action);
+      }
+    }
   }
 }
 
@@ -247,10 +324,16 @@ TEST(PolicyWithMemory, IsRefusedWhereItsEpisodeIsNotKnown) {
     std::vector<Policy> two;
     two.push_back(make(memory));
     two.push_back(make(memory));
-    EXPECT_NE(refusal([&] { Ensemble ensemble(std::move(two)); }).find(memory.describe()), std::string::npos);
+    Ensemble ensemble(std::move(two));
+    std::vector<float> disagreement(2);
+    EXPECT_NE(refusal([&] { ensemble.act(seen, action, disagreement); }).find(memory.describe()), std::string::npos);
     PolicySession session(policy);
     EXPECT_NE(refusal([&] { static_cast<void>(session.choose(seen)); }).find("act()"), std::string::npos);
     EXPECT_NE(refusal([&] { session.act(std::vector<float>(4), action); }).find("takes 3"), std::string::npos);
+    EXPECT_NE(refusal([&] { session.did(std::vector<float>(3)); }).find("gives 2"), std::string::npos);
+    EXPECT_NE(refusal([&] { session.did(Index{1}); }).find("call act()"), std::string::npos);
+    PolicySession of_classes(discrete);
+    EXPECT_NE(refusal([&] { of_classes.did(Index{2}); }).find("this policy has 2"), std::string::npos);
   }
   Policy recurrent_policy = make(recurrent(6));
   EXPECT_NE(refusal([&] { plain_network(recurrent_policy); }).find("torch.nn.GRU"), std::string::npos);
@@ -265,10 +348,12 @@ TEST(PolicyWithMemory, ExportsWhatTheNetworkTakesAtOnce) {
 
 TEST(PolicyWithMemory, FilesSaySoAndOthersStayAsTheyWere) {
   const auto description_of = [](Policy& policy) { return policy.to_file().metadata.at("mynah.policy"); };
-  Policy without = make({}), with = make(history(2));
+  Policy without = make({}), with = make(history(2)), with_its_actions = make(with_actions({}));
   EXPECT_EQ(description_of(without).find("memory"), std::string::npos);
   EXPECT_NE(description_of(without).find("\"format\":1"), std::string::npos);
   EXPECT_NE(description_of(with).find("\"format\":3"), std::string::npos);
+  EXPECT_NE(description_of(with_its_actions).find("\"format\":4"), std::string::npos);
+  EXPECT_EQ(Policy::from_file(with_its_actions.to_file()).description().memory.describe(), "sees its last action");
   SafetensorsFile file = with.to_file();
   std::string& text = file.metadata["mynah.policy"];
   text.replace(text.find("\"history\":2"), 11, "\"history\":0");

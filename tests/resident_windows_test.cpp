@@ -137,11 +137,12 @@ std::vector<std::byte> policy_bytes(BehaviourCloning& cloning) {
 }
 
 std::vector<PolicyMemory> memories() {
-  std::vector<PolicyMemory> all(4);
+  std::vector<PolicyMemory> all(5);
   all[0].history = 3;
   all[1].chunk = 3;
   all[2].history = 2, all[2].chunk = 5, all[2].chunk_execution = PolicyMemory::ChunkExecution::open_loop;
   all[3].recurrent = 5, all[3].sequence_length = 4;
+  all[4].history = 2, all[4].actions = true;
   return all;
 }
 
@@ -166,6 +167,37 @@ TEST_P(Windows, TrainAsHistoriesWrittenOut) {
       const auto found = windows.policy().network().parameters.get(windows.policy().stream(), name);
       const auto expected = plain.policy().network().parameters.get(plain.policy().stream(), name);
       for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], same_path ? 0.0 : 1e-5);
+    }
+  }
+}
+
+/// A policy that sees its last action is trained as on the actions written out behind the observations.
+TEST_P(Windows, TrainAsLastActionsWrittenOut) {
+  for (const bool discrete : {false, true}) {
+    const Demonstrations data = numbered(discrete);
+    Demonstrations wide = data;
+    wide.observation_size = discrete ? 5 : 3;
+    wide.observations.clear();
+    for (std::size_t row = 0; row < 11; ++row) {
+      wide.observations.insert(wide.observations.end(), {data.observations[2 * row], data.observations[2 * row + 1]});
+      const bool begins = row == 0 || row == 3 || row == 4;
+      if (!discrete) wide.observations.push_back(begins ? 0.0f : data.actions[row - 1]);
+      for (std::int32_t c = 0; discrete && c < 3; ++c) {
+        wide.observations.push_back(!begins && data.labels[row - 1] == c ? 1.0f : 0.0f);
+      }
+    }
+    PolicyMemory memory;
+    memory.actions = true;
+    BehaviourCloningOptions options = options_of(memory);
+    // Rows within an episode know what was done before them.
+    const std::vector<std::int32_t> some{1, 2, 3, 6, 7, 8, 9, 10}, validation{4, 5};
+    BehaviourCloning seen(device_, data, some, validation, options);
+    options.memory = {};
+    BehaviourCloning plain(device_, wide, some, validation, options);
+    EXPECT_EQ(seen.fit().validation->loss, plain.fit().validation->loss);
+    for (const char* name : {"0.weight", "2.bias", "observation_normalization.mean"}) {
+      EXPECT_EQ(seen.policy().network().parameters.get(seen.policy().stream(), name),
+                plain.policy().network().parameters.get(plain.policy().stream(), name));
     }
   }
 }
@@ -262,15 +294,16 @@ TEST_P(Windows, TrainingLearnsAndThenAllocatesNothing) {
     EXPECT_LT(result.training_loss, 0.3 * first) << memory.describe();
   }
 }
+
 /// With what else cloning has: a distribution of actions, noise on every observation of a history, mirror images.
-TEST_P(Windows, GoWithHeadsNoiseAndMirrors) {
+void expect_heads_noise_and_mirrors(DeviceId device, const PolicyMemory& memory) {
   const Demonstrations data = numbered(false);
-  BehaviourCloningOptions options = options_of(memories()[0]);
+  BehaviourCloningOptions options = options_of(memory);
   options.head.kind = PolicyHead::Kind::mixture;
   options.observation_noise = 0.01;
   options.mirror = Mirror::parse("-0,-1", "-0");
   options.epochs = 30;
-  BehaviourCloning cloning(device_, data, all_rows(data), all_rows(data), options);
+  BehaviourCloning cloning(device, data, all_rows(data), all_rows(data), options);
   double first = 0.0;
   const auto result = cloning.fit([&](const EpochReport& report) {
     if (report.epoch == 1) first = report.training_loss;
@@ -279,7 +312,7 @@ TEST_P(Windows, GoWithHeadsNoiseAndMirrors) {
   EXPECT_LT(result.training_loss, first);
   EXPECT_TRUE(result.validation->squared_error.has_value());
   EXPECT_EQ(cloning.plan().rows(), 2 * data.rows());
-  Policy loaded = Policy::from_file(cloning.policy().to_file(), device_);
+  Policy loaded = Policy::from_file(cloning.policy().to_file(), device);
   PolicySession session(loaded), same(cloning.policy());
   double squared_error = 0.0;
   for (Index row = 0; row < data.rows(); ++row) {
@@ -289,11 +322,18 @@ TEST_P(Windows, GoWithHeadsNoiseAndMirrors) {
     session.act(seen, action);
     same.act(seen, other);
     EXPECT_EQ(action, other);
+    const auto done = std::span(data.actions).subspan(static_cast<std::size_t>(row), 1);
+    session.did(done), same.did(done);
     squared_error += std::pow(action[0] - data.actions[static_cast<std::size_t>(row)], 2);
   }
   EXPECT_NEAR(squared_error / 11, *result.validation->squared_error, 1e-4);
   options.memory.chunk = 2;
   EXPECT_THROW(options.validate(), Error);
+}
+
+TEST_P(Windows, GoWithHeadsNoiseAndMirrors) {
+  expect_heads_noise_and_mirrors(device_, memories()[0]);
+  expect_heads_noise_and_mirrors(device_, memories()[4]);
 }
 
 MYNAH_ON_EVERY_DEVICE(Windows);

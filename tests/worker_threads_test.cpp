@@ -29,9 +29,9 @@ TEST(WorkerTeam, EveryMemberWorksOnceAndSeesWhatOthersWroteAfterAMeeting) {
     ASSERT_EQ(team.size(), size);
     std::vector<int> written(static_cast<std::size_t>(size));
     std::atomic<int> wrong{0};
-    for (int round = 1; round <= 500; ++round) {
+    for (int round = 1; round <= 150; ++round) {
       // Now and then long enough for the workers to fall asleep.
-      if (round % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      if (round % 30 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(3));
       team.run([&](const WorkerTeam::Member& member) {
         for (int turn = 0; turn < 3; ++turn) {
           const int value = 10 * round + turn;

@@ -14,6 +14,14 @@ void forget_states(Stream& stream, ConstLabels elapsed, Matrix states) {
   for_each_row(stream, "forget_states", states.rows, ForgetStatesRow{elapsed, states});
 }
 
+void remember_actions(Stream& stream, ConstMatrix actions, ConstVector low, ConstVector high, Matrix last) {
+  for_each_row(stream, "remember_actions", last.rows, RememberActionsRow{actions, low, high, last});
+}
+
+void remember_choices(Stream& stream, ConstLabels choices, Matrix last) {
+  for_each_row(stream, "remember_choices", last.rows, RememberChoicesRow{choices, last});
+}
+
 void combine_chunks(Stream& stream, ConstMatrix chunks, ConstLabels elapsed, ChunkRule rule, Matrix memory,
                     Matrix actions) {
   for_each_row(stream, "combine_chunks", actions.rows, CombineChunksRow{chunks, elapsed, rule, memory, actions});

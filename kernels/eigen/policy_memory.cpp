@@ -11,6 +11,14 @@ void forget_states(Stream&, ConstLabels elapsed, Matrix states) {
   for_each_row(states.rows, ForgetStatesRow{elapsed, states});
 }
 
+void remember_actions(Stream&, ConstMatrix actions, ConstVector low, ConstVector high, Matrix last) {
+  for_each_row(last.rows, RememberActionsRow{actions, low, high, last});
+}
+
+void remember_choices(Stream&, ConstLabels choices, Matrix last) {
+  for_each_row(last.rows, RememberChoicesRow{choices, last});
+}
+
 void combine_chunks(Stream&, ConstMatrix chunks, ConstLabels elapsed, ChunkRule rule, Matrix memory, Matrix actions) {
   for_each_row(actions.rows, CombineChunksRow{chunks, elapsed, rule, memory, actions});
 }

@@ -30,6 +30,24 @@ void register_cases(Family& family, Index rows, Index columns, Index steps) {
     const auto states = run.changed(rows, columns * steps, {3, 0});
     run.expect_same([=](const Place& at) { kernels::forget_states(at.stream, at.vector(elapsed), at.matrix(states)); });
   });
+  for (const bool bounded : {false, true}) {
+    family.operation("remember_actions", text + (bounded ? ", bounded" : ""), [=](Parity& run) {
+      const auto actions = run.input(rows, columns, {1, 0});
+      const auto size = static_cast<std::size_t>(bounded ? columns : 0);
+      const auto low = run.given(std::vector<float>(size, -0.5f), 1, bounded ? columns : 0);
+      const auto high = run.given(std::vector<float>(size, 0.25f), 1, bounded ? columns : 0);
+      const auto last = run.output(rows, columns, {2, 1});
+      run.expect_same([=](const Place& at) {
+        kernels::remember_actions(at.stream, at.matrix(actions), at.vector(low), at.vector(high), at.matrix(last));
+      });
+    });
+  }
+  family.operation("remember_choices", text, [=](Parity& run) {
+    const auto choices = elapsed_of(run, rows);  // also some that are no column
+    const auto last = run.output(rows, columns, {2, 1});
+    run.expect_same(
+        [=](const Place& at) { kernels::remember_choices(at.stream, at.vector(choices), at.matrix(last)); });
+  });
   for (const Execution execution : {Execution::ensemble, Execution::open_loop}) {
     const std::string how = execution == Execution::ensemble ? ", ensemble" : ", open loop";
     family.operation("combine_chunks", text + how, [=](Parity& run) {
@@ -46,7 +64,8 @@ void register_cases(Family& family, Index rows, Index columns, Index steps) {
 }
 
 const Family policy_memory("policy_memory", [](Family& family) {
-  const std::vector<std::string> operations{"remember_observations", "forget_states", "combine_chunks"};
+  const std::vector<std::string> operations{"remember_observations", "forget_states", "remember_actions",
+                                            "remember_choices", "combine_chunks"};
   for (const Index rows : {0, 1, 2, 3, 33, 64, 65, 257}) {
     for (const auto& [columns, steps] : {std::pair<Index, Index>{1, 1}, {1, 4}, {3, 2}, {6, 8}, {17, 3}}) {
       register_cases(family, rows, columns, steps);

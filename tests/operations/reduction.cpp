@@ -78,7 +78,7 @@ void register_prefix_sums(Family& family, const MatrixCase& shape) {
       const auto y = run.output(shape.rows, shape.columns, shape.layout);
       run.expect_same([=](const Place& at) { kernels::prefix_sums(at.stream, at.matrix(x), at.matrix(y), options); });
     });
-    if (shape.rows % 2 == 0) continue;
+    if (shape.rows % 2 == 0 || shape.rows > 40) continue;
     family.parity("prefix_sums", text + ", in place", [=](Parity& run) {
       const auto x = run.changed(shape.rows, shape.columns, shape.layout);
       run.expect_same([=](const Place& at) { kernels::prefix_sums(at.stream, at.matrix(x), at.matrix(x), options); });

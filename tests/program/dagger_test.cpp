@@ -43,6 +43,7 @@ TEST_F(DaggerProgram, WhatCannotBeIsRefusedBeforeAnythingIsWritten) {
   expect_refused({"--task", "pendulum", "--recurrent", "8", "--history", "2"}, "--recurrent 8", "leave out --history");
   expect_refused({"--task", "pendulum", "--recurrent", "8", "--head", "gaussian"}, "--head gaussian",
                  "leave out --head");
+  expect_refused({"--task", "pendulum", "--history", "2", "--history-actions"}, "--history-actions", "leave it out");
   expect_refused({"--task", "cartpole", "--head", "gaussian"}, "those of CartPole-v1 are discrete", "leave it out");
   expect_refused({"--task", "pendulum", "--mirror-observations=0,-1", "--mirror-actions=-0"}, "--mirror-observations",
                  "");

@@ -71,6 +71,35 @@ TEST_F(Program, FromDemonstrationsToAPolicy) {
   expect_refused(result, "this run is finished", "mynah evaluate");
 }
 
+TEST_F(Program, EvaluatesSeveralSeeds) {
+  const auto evaluated = [](std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"evaluate", "random", "--task", "cartpole", "--episodes", "4", "--device", "cpu", "--json"});
+    const auto result = run_program(more);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return result.json();
+  };
+  const nlohmann::json counted = evaluated({"--seed", "5", "--seeds", "2"}), listed = evaluated({"--seeds", "5,6"});
+  EXPECT_EQ(counted, listed);
+  EXPECT_EQ(counted.at("episodes"), 8);
+  for (const std::size_t s : {0, 1}) {
+    nlohmann::json of_seed = counted.at("per_seed").at(s);
+    of_seed.erase("seed");
+    EXPECT_EQ(of_seed, evaluated({"--seed", std::to_string(5 + s)}));
+  }
+  const auto table = run_program(
+      {"evaluate", "random", "expert", "--task", "cartpole", "--episodes", "4", "--seeds", "2", "--device", "cpu"});
+  EXPECT_THAT(table.output, testing::AllOf(HasSubstr("expert"), HasSubstr("seed 0"), HasSubstr("seed 1")));
+  const std::vector<std::string> call{"evaluate", "random", "--task", "cartpole", "--seeds"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), call.begin(), call.end());
+    return run_program(more);
+  };
+  expect_refused(with({"0"}), "--seeds 0", "give 1 to 1000");
+  expect_refused(with({"1,x"}), "'x' is no seed", "such as 1,2,7");
+  expect_refused(with({"1,2", "--seed", "3"}), "--seed", "leave it out");
+}
+
 TEST_F(Program, DistributionsOfActions) {
   const std::string data = record("pendulum", 12, "demos.npz");
   const std::vector<std::string> train{"train", "bc",       "--data", data,       "--task", "pendulum", "--hidden",
@@ -236,7 +265,8 @@ TEST_F(Program, PoliciesWithAMemory) {
   const std::vector<std::vector<std::string>> memories{
       {"--history", "3"},
       {"--chunk", "4", "--chunk-execution", "open-loop", "--history", "2"},
-      {"--recurrent", "8", "--sequence-length", "16"}};
+      {"--recurrent", "8", "--sequence-length", "16"},
+      {"--history", "2", "--history-actions"}};
   for (std::size_t i = 0; i < memories.size(); ++i) {
     const std::string run = path("run" + std::to_string(i));
     std::vector<std::string> options = memories[i];
@@ -263,8 +293,17 @@ TEST_F(Program, PoliciesWithAMemory) {
             "Linear(8, 16), relu, Linear(16, 8)");
   expect_refused(run_program({"export", path("run2"), "--out", path("plain2")}), "has a recurrent state of 8",
                  "torch.nn.GRU");
-  expect_refused(with({"--out", path("x"), "--history", "2", "--population", "seeds=2"}), "--population",
-                 "one at a time");
+  // A population of them acts as one in its task; asked outside, each by itself.
+  auto many = with({"--out", path("many"), "--history", "2", "--history-actions", "--population", "seeds=2"});
+  ASSERT_EQ(many.exit_code, 0) << many.errors;
+  many = run_program({"evaluate", path("many"), "--episodes", "3", "--device", "cpu", "--json"});
+  EXPECT_EQ(many.exit_code, 0) << many.errors;
+  many = run_program({"compare", path("many"), "--baseline", "random", "--episodes", "3", "--device", "cpu", "--json"});
+  EXPECT_EQ(many.json().at("runs").at(path("many")).at("seeds"), 2) << many.errors;
+  expect_refused(run_program({"predict", path("many"), "--data", path("recorded0.npz")}),
+                 "sees the last 2 observations", "members/000.safetensors");
+  expect_refused(with({"--out", path("x"), "--recurrent", "8", "--population", "folds=2"}), "--population folds",
+                 "take --history");
   expect_refused(with({"--out", path("x"), "--recurrent", "8", "--chunk", "2"}), "--recurrent 8", "leave out");
   expect_refused(with({"--out", path("x"), "--chunk", "2", "--chunk-execution", "all"}), "--chunk-execution all",
                  "ensemble or open-loop");

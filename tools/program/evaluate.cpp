@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "algorithms/drawing/film.h"
-#include "algorithms/evaluation.h"
+#include "algorithms/evaluation_seeds.h"
 #include "kernels/error.h"
 #include "tools/program/actor_choice.h"
 #include "tools/program/command.h"
@@ -18,6 +18,7 @@ struct Request {
   TaskRequest task;
   std::string device = "auto";
   RolloutOptions rollout;
+  std::string seeds;
   std::string record;
   FilmOptions film;
   bool sampled = false;
@@ -38,21 +39,40 @@ void film(const Request& request) {
              choice.task->description().text(), policy);
 }
 
+SeedsEvaluation evaluate_seeds(const std::string& policy, const Request& request,
+                               const std::vector<std::uint64_t>& seeds) {
+  RolloutOptions options = request.rollout;
+  TaskDescription task;
+  std::vector<EpisodeOutcomes> outcomes;
+  outcomes.reserve(seeds.size());
+  for (const std::uint64_t seed : seeds) {
+    options.seed = seed;
+    ActorChoice choice(policy, request.task, request.device, seed, request.sampled);
+    task = choice.task->description();
+    outcomes.push_back(run_episodes(choice.stream(), *choice.task, *choice.actor, options));
+  }
+  return summarize_seeds(task, seeds, std::move(outcomes));
+}
+
 void run(const Request& request) {
+  const bool several = !request.seeds.empty();
+  const auto seeds = several ? parse_seeds(request.seeds, request.rollout.seed) : std::vector{request.rollout.seed};
   if (!request.record.empty()) film(request);
-  std::vector<NamedEvaluation> evaluations;
+  std::vector<NamedEvaluation> lines;
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
   for (const std::string& policy : request.policies) {
-    ActorChoice choice(policy, request.task, request.device, request.rollout.seed, request.sampled);
-    evaluations.push_back({policy, evaluate(choice.stream(), *choice.task, *choice.actor, request.rollout)});
+    const SeedsEvaluation result = evaluate_seeds(policy, request, seeds);
+    object[policy] = several ? to_json(result) : to_json(result.all);
+    lines.push_back({policy, result.all});
+    for (std::size_t s = 0; several && s < seeds.size(); ++s) {
+      lines.push_back({fmt::format("  seed {}", seeds[s]), result.per_seed[s]});
+    }
   }
   if (!request.json) {
-    fmt::print("{}", evaluation_table(evaluations));
-    return;
+    fmt::print("{}", evaluation_table(lines));
+  } else {
+    print_json(request.policies.size() == 1 ? object.front() : object);
   }
-  if (evaluations.size() == 1) return print_json(to_json(evaluations.front().result));
-  nlohmann::ordered_json object = nlohmann::ordered_json::object();
-  for (const NamedEvaluation& one : evaluations) object[one.name] = to_json(one.result);
-  print_json(object);
 }
 
 }  // namespace
@@ -71,7 +91,11 @@ void add_evaluate(CLI::App& app) {
       ->required();
   add_task_options(*command, request->task);  // by default the policy's own task
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();
-  command->add_option("--seed", request->rollout.seed, "Of the start states")->capture_default_str();
+  CLI::Option* const seed =
+      command->add_option("--seed", request->rollout.seed, "Of the start states")->capture_default_str();
+  command->add_option("--seeds", request->seeds,
+                      "Several seeds, each with --episodes of its own: how many, from --seed on (such as 5), or which "
+                      "ones (such as\n1,2,7). What they give is shown together and for each");
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   command->add_option("--record", request->record,
                       "File to film episodes into: .gif, .svg (animated) or .mp4 (needs the command ffmpeg)");
@@ -84,7 +108,12 @@ void add_evaluate(CLI::App& app) {
   command->add_flag("--sampled", request->sampled,
                     "Draw actions from the policy's distribution (classes; --head gaussian or mixture), by --seed");
   add_json_flag(*command, request->json);
-  command->callback([request] { run(*request); });
+  command->callback([request, seed] {
+    if (seed->count() > 0 && request->seeds.find(',') != std::string::npos) {
+      throw input_error("--seed", "is given beside --seeds " + request->seeds, "leave it out: --seeds says which");
+    }
+    run(*request);
+  });
 }
 
 }  // namespace mynah::program

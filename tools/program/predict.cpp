@@ -66,6 +66,14 @@ class Predictor {
   void act(std::span<const float> observation, std::span<float> action, std::span<float> disagreement) {
     session_ ? session_->act(observation, action) : ensemble_->act(observation, action, disagreement);
   }
+  /// What the next observation of the data follows from is what was recorded, where that is an action of the policy.
+  void did(const Demonstrations& data, Index row) {
+    if (!session_ || data.discrete != ensemble_->description().discrete) return;
+    const Index size = ensemble_->output_size();
+    if (data.discrete && data.action_count <= size) session_->did(Index{data.labels[static_cast<std::size_t>(row)]});
+    if (data.discrete || data.action_size != size) return;
+    session_->did(std::span(data.action_matrix().row(row).data, static_cast<std::size_t>(size)));
+  }
 
  private:
   Ensemble* ensemble_;
@@ -100,6 +108,7 @@ Predictions predict(Ensemble& ensemble, const Demonstrations& data) {
         result.squared_error += error * error;
       }
     }
+    predictor.did(data, row);
     if (several) fmt::format_to(out, ",{}", fmt::join(disagreement, ","));
     fmt::format_to(out, "\n");
     for (const float value : disagreement) result.disagreement += value;
@@ -156,7 +165,7 @@ void add_predict(CLI::App& app) {
                                          "it, their disagreement: the standard deviation of each action, or the "
                                          "mutual information in nats. A policy with a "
                                          "memory goes through each episode from\n"
-                                         "its beginning.");
+                                         "its beginning; the last actions that it sees are those recorded.");
   const auto request = std::make_shared<Request>();
   command->add_option("policy", request->policy, "Run folder or policy file")->required();
   command->add_option("--data", request->data, "Observations: a file of demonstrations")->required();
