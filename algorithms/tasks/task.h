@@ -31,6 +31,7 @@ struct TaskDescription {
   float action_low = 0.0f;  ///< Continuous: bounds of every column; the task clips to them.
   float action_high = 0.0f;
   Index max_steps = 0;                         ///< An episode is cut after so many steps.
+  double step_seconds = 0.0;                   ///< Simulated time of a step; 0: not stated.
   bool fixed_horizon = false;                  ///< Every episode is max_steps long: kernels::EpisodeRules.
   std::vector<std::string> observation_names;  ///< [observation_size]
   std::vector<std::string> action_names;       ///< [action_size], or [action_count] when discrete
