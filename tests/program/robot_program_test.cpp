@@ -88,6 +88,20 @@ TEST_F(Robots, ThreadsDoNotChangeResults) {
   }
 }
 
+TEST_F(Robots, AreFilmed) {
+  for (const char* name : {"a.gif", "a.svg"}) {
+    const auto result = run_walker({"--record", path(name)});
+    ASSERT_EQ(result.exit_code, 0) << result.errors;
+    EXPECT_THAT(result.errors, HasSubstr("an episode of Walker2d-v2 by random"));
+  }
+  EXPECT_THAT(read_file(path("a.gif")), testing::StartsWith("GIF89a"));
+  EXPECT_THAT(read_file(path("a.svg")), testing::AllOf(testing::StartsWith("<svg"), testing::EndsWith("</svg>\n")));
+  const auto own = run_program(
+      {"evaluate", "random", "--task", data_file("swing.toml"), "--episodes", "1", "--record", path("b.svg")});
+  ASSERT_EQ(own.exit_code, 0) << own.errors;
+  EXPECT_GT(read_file(path("b.svg")).size(), 1000u);
+}
+
 TEST_F(Robots, HorizonsAreTheirOwnOrAsAsked) {
   const auto early = run_walker({}), full = run_walker({"--fixed-horizon"});
   EXPECT_EQ(full.json().at("return_mean"), early.json().at("return_mean"));
