@@ -272,6 +272,71 @@ TEST(RobotDescribedByAFile, HasWhatItSays) {
   EXPECT_NEAR(rows.batch.rewards.data[0], 2.0 * (after - before) / 0.05 + 0.25 - 0.1 * 0.25, 1e-6);
 }
 
+TEST(RobotDescribedByAFile, ActionsMayBeMappedToEachActuatorsRange) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const TemporaryFolder folder;
+  const std::string model = (folder / "sliders.xml").string();
+  std::ofstream(model) << R"(<mujoco><option gravity="0 0 0" timestep="0.01"/><worldbody>
+    <body><joint name="a" type="slide" axis="1 0 0"/><geom type="sphere" size="0.1" mass="1"/></body>
+    <body pos="0 1 0"><joint name="b" type="slide" axis="1 0 0"/><geom type="sphere" size="0.1" mass="2"/></body>
+    </worldbody><actuator><motor joint="a" ctrllimited="true" ctrlrange="0 4"/>
+    <motor joint="b" ctrllimited="true" ctrlrange="-2 2"/></actuator></mujoco>)";
+  const std::string toml = "name = \"Sliders-v0\"\n[[observe]]\nwhat = \"velocities\"\n[reward]\ncontrol_cost = 0.1\n";
+  EXPECT_THAT(message_of([&] { make_robot_task(parse_robot(toml, "sliders.toml"), {.model = model}); }),
+              testing::AllOf(HasSubstr("'a' [0, 4], 'b' [-2, 2]"), HasSubstr("unit_actions = true")));
+  const auto task = make_robot_task(parse_robot("unit_actions = true\n" + toml, "sliders.toml"), {.model = model});
+  EXPECT_EQ(task->description().action_low, -1.0f);
+  EXPECT_EQ(task->description().action_high, 1.0f);
+  Stream stream(DeviceId{});
+  EpisodeRows row(stream, task->description(), 1);
+  // force / mass * 0.01 s
+  const auto expect_velocities = [&](std::vector<float> action, float first, float second) {
+    task->reset(stream, 0, 0, row.batch);
+    task->step(stream, {{action.data(), 1, 2}, {}}, row.batch);
+    EXPECT_NEAR(row.observations.data()[0], first, 1e-7f);
+    EXPECT_NEAR(row.observations.data()[1], second, 1e-7f);
+    EXPECT_NEAR(row.rewards.data()[0], -0.1f * (action[0] * action[0] + action[1] * action[1]), 1e-6f);
+  };
+  expect_velocities({-1.0f, -1.0f}, 0.0f, -0.01f);
+  expect_velocities({0.0f, 0.0f}, 0.02f, 0.0f);
+  expect_velocities({0.5f, 0.5f}, 0.03f, 0.005f);
+  expect_velocities({1.0f, 3.0f}, 0.04f, 0.01f);
+}
+
+TEST(RobotDescribedByAFile, ABodyMayBeWhatMovesForward) {
+  MYNAH_MUJOCO_OR_SKIP();
+  const std::string model = std::string(MYNAH_SOURCE_DIR) + "/tests/data/walker.xml";
+  const auto reward = [&](const std::string& axis) {
+    const auto task =
+        make_robot_task(parse_robot("name = \"W-v0\"\nframe_skip = 4\n[[observe]]\nwhat = \"positions\"\n[reward]\n"
+                                    "forward_body = \"left_foot\"\nforward_weight = 2.0\nforward_axis = \"" +
+                                        axis + "\"\n",
+                                    "walker.toml"),
+                        {.model = model});
+    Stream stream(DeviceId{});
+    EpisodeRows row(stream, task->description(), 1);
+    task->reset(stream, 0, 0, row.batch);
+    row.states.data()[2 + 1] = 50.0;  // in the air
+    row.states.data()[2 + 9] = 1.5;   // its speed along x
+    std::vector<float> action(6, 0.0f);
+    // The frame of the body lags behind the positions, and is behind them by the same after every step.
+    for (int t = 0; t < 2; ++t) task->step(stream, {{action.data(), 1, 6}, {}}, row.batch);
+    return static_cast<double>(row.rewards.data()[0]);
+  };
+  EXPECT_NEAR(reward("x"), 2.0 * 1.5, 1e-5);
+  EXPECT_NEAR(reward("y"), 0.0, 1e-9);
+  EXPECT_LT(reward("z"), -0.05) << "it falls";
+}
+
+TEST(RobotDescribedByAFile, HasANameOfItsOwn) {
+  const TemporaryFolder folder;
+  for (const char* name : {"Hopper-v2", "walker2d", "CartPole-v1"}) {
+    std::ofstream(folder / "robot.toml") << "name = \"" << name << "\"\n[[observe]]\nwhat = \"positions\"\n";
+    EXPECT_THAT(message_of([&] { make_task((folder / "robot.toml").string()); }),
+                testing::AllOf(HasSubstr("robot.toml"), HasSubstr(name), HasSubstr("choose another name")));
+  }
+}
+
 TEST(RobotDescribedByAFile, ErrorsNameLineKeyAndWhatIsAllowed) {
   const auto error_of = [](const std::string& text) { return message_of([&] { parse_robot(text, "robot.toml"); }); };
   const std::string good = "name = \"R-v0\"\n[[observe]]\nwhat = \"positions\"\n";
@@ -285,6 +350,11 @@ TEST(RobotDescribedByAFile, ErrorsNameLineKeyAndWhatIsAllowed) {
   EXPECT_THAT(error_of(good + "low = 1.0\nhigh = 0.0\n"), HasSubstr("low = 1 is not below high = 0"));
   EXPECT_THAT(error_of(good + "[reward]\nforward_weight = 1.0\n"), HasSubstr("forward_position or forward_body"));
   EXPECT_THAT(error_of(good + "[reward]\ncontrol_cost = -1.0\n"), HasSubstr("a number from 0 up"));
+  EXPECT_THAT(error_of(good + "[reward]\nforward_position = 0\nforward_axis = \"y\"\n"),
+              HasSubstr("forward_body alone"));
+  EXPECT_THAT(error_of(good + "[reward]\nforward_position = 0\nforward_weight = inf\n"), HasSubstr("a finite number"));
+  EXPECT_THAT(error_of(good + "[reward]\nalive_bonus = -inf\n"), HasSubstr("robot.toml:5: 'alive_bonus' in [reward]"));
+  EXPECT_THAT(error_of(good + "[reference]\nrandom = 0.0\nexpert = inf\n"), HasSubstr("a finite number"));
   EXPECT_THAT(error_of(good + "[reset]\npositions_uniform = 0.1\npositions_normal = 0.1\n"), HasSubstr("keep one"));
 }
 

@@ -105,7 +105,7 @@ std::vector<std::string> robot_names();
 
 /// The task `name`, in any case, with its version or without, and with underscores or not ("cartpole", "CartPole-v1",
 /// "half_cheetah"); or the robot of a TOML file. Errors: input_error naming the tasks there are; input_error for
-/// options that make no sense.
+/// options that make no sense, and for a TOML file that gives its robot a built-in task's name.
 std::unique_ptr<Task> make_task(std::string_view name, const TaskOptions& options = {});
 /// For people: all tasks there are.
 std::string known_tasks();

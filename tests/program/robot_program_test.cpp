@@ -60,7 +60,7 @@ TEST_F(Robots, WrongModelsAreRefused) {
   expect_refused(run_walker({}, path("broken.xml")), "MuJoCo cannot read this model", "MJCF");
   write_file(path("text.xml"), "no XML at all");
   expect_refused(run_walker({}, path("text.xml")), "MuJoCo cannot read this model", "MJCF");
-  expect_refused(run_walker({}, data_file("swing.xml")), "Walker2d-v2", "count from 0");
+  expect_refused(run_walker({}, data_file("swing.xml")), "Walker2d-v2", "give a model that fits");
   expect_refused(run_program({"record", "--task", "walker2d", "--policy", "random", "--model", path("none.xml"),
                               "--out", path("x.npz")}),
                  "there is no such file", "--model FILE");
