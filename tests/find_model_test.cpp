@@ -50,7 +50,7 @@ class FindModel : public testing::Test {
 
   /// A file below `packages`, where Gymnasium has its models.
   static fs::path install(const fs::path& packages, const std::string& name, const std::string& text = "<mujoco/>") {
-    const fs::path file = packages / "gymnasium" / "envs" / "mujoco" / "assets" / name;
+    fs::path file = packages / "gymnasium" / "envs" / "mujoco" / "assets" / name;
     fs::create_directories(file.parent_path());
     std::ofstream(file) << text;
     return file;

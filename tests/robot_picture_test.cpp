@@ -195,8 +195,9 @@ TEST_P(RobotFilm, IsInItsOwnTime) {
   std::size_t frames = 2;
   double length = 0.0;
   for (const Index steps : outcomes.lengths) {
-    frames += static_cast<std::size_t>((steps + 2) / 3);
-    length += static_cast<double>((steps + 2) / 3 + 20) * 3.0 / 125.0;
+    const Index shown = (steps + 2) / 3;
+    frames += static_cast<std::size_t>(shown);
+    length += static_cast<double>(shown + 20) * 3.0 / 125.0;  // the last state for half a second
   }
   EXPECT_EQ(count_of(svg, "<g "), frames);
   EXPECT_THAT(svg, HasSubstr(" dur=\"" + std::to_string(length).substr(0, 4)));

@@ -172,12 +172,17 @@ class RobotPicture : public Picture {
                                        at(low[0], high[1])};
     canvas.polygon(corners, ground);
     const double thickness = 1.5 / canvas.view().pixels_per_unit();
-    for (double x = std::ceil(low[0] / spacing) * spacing; x <= high[0]; x += spacing) {
-      canvas.line(at(x, low[1]), at(x, high[1]), thickness, ground_line);
-    }
-    for (double y = std::ceil(low[1] / spacing) * spacing; y <= high[1]; y += spacing) {
-      canvas.line(at(low[0], y), at(high[0], y), thickness, ground_line);
-    }
+    const auto for_each_line = [spacing](double from, double to, const auto& draw) {
+      const double first = std::ceil(from / spacing);
+      const int count = static_cast<int>((to - from) / spacing) + 1;
+      for (int i = 0; i < count; ++i) {
+        if (const double value = (first + i) * spacing; value <= to) draw(value);
+      }
+    };
+    for_each_line(low[0], high[0],
+                  [&](double x) { canvas.line(at(x, low[1]), at(x, high[1]), thickness, ground_line); });
+    for_each_line(low[1], high[1],
+                  [&](double y) { canvas.line(at(low[0], y), at(high[0], y), thickness, ground_line); });
   }
 
   void draw_geom(int geom, const Camera& camera, Canvas& canvas) const {
