@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "kernels/error.h"
 
@@ -32,45 +33,79 @@ void append(Demonstrations& to, Demonstrations from) {
   for (const Index end : from.episode_ends) to.episode_ends.push_back(rows + end);
 }
 
+/// Of one recording after another, the episodes that are good enough, in their order.
+class Filter {
+ public:
+  Filter(double least_return, Index wanted) : least_return_(least_return), wanted_(wanted) {}
+
+  Index missing() const { return wanted_ - kept_.episodes(); }
+  /// Episodes that were looked at.
+  Index attempts() const { return attempts_; }
+  const Demonstrations& kept() const { return kept_; }
+  Demonstrations take_kept() { return std::move(kept_); }
+  /// The best return of those that were dropped.
+  double best_dropped() const { return best_dropped_; }
+
+  /// Looks at episodes until enough are kept. longest: steps; shorter ones without a true end are passed over: they
+  /// were cut by a failure.
+  void look_at(const Demonstrations& ran, Index longest = 0) {
+    const std::vector<double> returns = ran.returns();
+    std::vector<Index> chosen;
+    for (std::size_t i = 0; i < returns.size() && static_cast<Index>(chosen.size()) < missing(); ++i) {
+      const Index begin = i == 0 ? 0 : ran.episode_ends[i - 1], end = ran.episode_ends[i];
+      if (end - begin < longest && ran.terminals[static_cast<std::size_t>(end - 1)] == 0) continue;
+      ++attempts_;
+      if (returns[i] >= least_return_) {
+        chosen.push_back(static_cast<Index>(i));
+      } else {
+        best_dropped_ = std::max(best_dropped_, returns[i]);
+      }
+    }
+    if (!chosen.empty()) append(kept_, ran.select(chosen));
+  }
+
+ private:
+  double least_return_;
+  Index wanted_;
+  Demonstrations kept_;
+  Index attempts_ = 0;
+  double best_dropped_ = -std::numeric_limits<double>::infinity();
+};
+
 }  // namespace
 
 FilteredDemonstrations collect_filtered(Stream& stream, const Task& task, Actor& actor, const CollectOptions& options,
-                                        const ReturnFilter& filter) {
+                                        const ReturnFilter& filter, Demonstrations* partial) {
   options.validate();
   if (filter.most_attempts < 0) {
     throw input_error("--max-attempts", fmt::format("it is {}", filter.most_attempts), "ask for 1 or more");
   }
   const Index most = filter.most_attempts > 0 ? filter.most_attempts : 100 * options.episodes;
-  FilteredDemonstrations result;
-  Index attempts = 0;
-  double best = -std::numeric_limits<double>::infinity();
-  while (result.demonstrations.episodes() < options.episodes) {
-    const Index kept = result.demonstrations.episodes(), wanted = options.episodes - kept;
-    if (attempts == most) {
-      throw input_error("--min-return",
-                        fmt::format("{} of {} episodes reached {:g}; the best of the others was {:.6g}", kept, attempts,
-                                    filter.least_return, best),
-                        fmt::format("ask for less than {} episodes, for a lower return, or allow more --max-attempts",
-                                    options.episodes));
-    }
-    CollectOptions some = options;
-    some.first_episode = options.first_episode + attempts;
-    some.episodes = std::min(std::max<Index>(wanted, 16), most - attempts);
-    const Demonstrations ran = collect(stream, task, actor, some);
-    const std::vector<double> returns = ran.returns();
-    std::vector<Index> chosen;
-    for (std::size_t i = 0; i < returns.size() && static_cast<Index>(chosen.size()) < wanted; ++i) {
-      ++attempts;
-      if (returns[i] >= filter.least_return) {
-        chosen.push_back(static_cast<Index>(i));
-      } else {
-        best = std::max(best, returns[i]);
+  Filter chosen(filter.least_return, options.episodes);
+  Demonstrations before_failure;
+  try {
+    while (chosen.missing() > 0) {
+      if (chosen.attempts() == most) {
+        throw input_error("--min-return",
+                          fmt::format("{} of {} episodes reached {:g}; the best of the others was {:.6g}",
+                                      chosen.kept().episodes(), most, filter.least_return, chosen.best_dropped()),
+                          fmt::format("ask for less than {} episodes, for a lower return, or allow more --max-attempts",
+                                      options.episodes));
       }
+      CollectOptions some = options;
+      some.first_episode = options.first_episode + chosen.attempts();
+      some.episodes = std::min(std::max<Index>(chosen.missing(), 16), most - chosen.attempts());
+      chosen.look_at(collect(stream, task, actor, some, &before_failure));
     }
-    if (!chosen.empty()) append(result.demonstrations, ran.select(chosen));
+  } catch (const Error&) {
+    if (partial != nullptr) {
+      if (before_failure.rows() > 0) chosen.look_at(before_failure, task.description().max_steps);
+      *partial = chosen.take_kept();
+    }
+    throw;
   }
-  result.dropped = attempts - options.episodes;
-  return result;
+  const Index dropped = chosen.attempts() - options.episodes;
+  return {chosen.take_kept(), dropped};
 }
 
 }  // namespace mynah

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 
 #include "engine/npz.h"
@@ -25,7 +26,7 @@ std::vector<float> finite_values(const NpyArray& array, const std::string& file)
 
 std::vector<float> vector_of(NpzReader& reader, const std::string& name, Index size) {
   const NpyArray array = reader.read(name);
-  if (array.shape.size() != 1 || (size >= 0 && array.shape[0] != size)) {
+  if (array.shape.size() != 1 || (size >= 0 ? array.shape[0] != size : array.shape[0] < 1)) {
     throw input_error(
         reader.source() + ", array '" + name + "'",
         fmt::format("has the shape {}, not ({},)", array.shape_text(), size < 0 ? "N" : fmt::to_string(size)),
@@ -60,6 +61,18 @@ HostLayer layer_of(NpzReader& reader, Index number, Index inputs) {
   return layer;
 }
 
+/// Layers are numbered without a gap: what lies behind one would silently be left out.
+void refuse_layers_beyond(const NpzReader& reader, std::size_t layers) {
+  for (const std::string& name : reader.names()) {
+    if (name.size() < 2 || (name[0] != 'w' && name[0] != 'b')) continue;
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
+    if (error != std::errc() || end != name.data() + name.size() || number < layers) continue;
+    throw input_error(reader.source(), fmt::format("holds '{}', but no array 'w{}'", name, layers),
+                      "number the layers w0, b0, w1, b1, ... without a gap");
+  }
+}
+
 }  // namespace
 
 Policy load_npz_policy(const std::filesystem::path& path, DeviceId device) {
@@ -84,6 +97,7 @@ Policy load_npz_policy(const std::filesystem::path& path, DeviceId device) {
     layers.push_back(layer_of(reader, static_cast<Index>(layers.size()), inputs));
     inputs = static_cast<Index>(layers.back().bias.size());
   }
+  refuse_layers_beyond(reader, layers.size());
   PolicyDescription description;
   description.mlp.inputs = columns;
   description.mlp.hidden.clear();

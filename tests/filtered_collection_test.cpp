@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "algorithms/experts.h"
+#include "algorithms/host_actor.h"
 #include "algorithms/policy_actor.h"
 #include "kernels/error.h"
 #include "tests/every_device.h"
@@ -54,6 +55,51 @@ TEST(FilteredCollection, GivesUpWhenItHasTriedEnough) {
     EXPECT_THAT(error.what(), testing::HasSubstr("0 of 37 episodes reached 500"));
     EXPECT_THAT(error.what(), testing::HasSubstr("--max-attempts"));
   }
+}
+
+TEST(FilteredCollection, AFailureLeavesTheEpisodesThatWereGoodEnough) {
+  Stream stream(DeviceId{});
+  const auto task = make_task("cartpole");
+  int calls = 0, fails_at = 0;
+  FunctionActor actor(*task, [&](std::span<const float> observation) {
+    if (++calls == fails_at) throw input_error("expert", "gives up");
+    return observation[2] > 0.0f ? 1 : 0;
+  });
+  CollectOptions options;
+  options.episodes = 12;
+  const Demonstrations all = collect(stream, *task, actor, options);
+  std::vector<double> returns = all.returns();
+  std::nth_element(returns.begin(), returns.begin() + 6, returns.end());
+  const double least = returns[6];
+  const auto kept_before = [&](Index batch_size) {
+    options.batch_size = batch_size;
+    Demonstrations partial;
+    calls = 0;
+    EXPECT_THROW(collect_filtered(stream, *task, actor, options, {least, 0}, &partial), Error);
+    return partial;
+  };
+  // One after the other, in the middle of episode 9: of those before, all that reach the return.
+  fails_at = static_cast<int>(all.episode_ends[8]) + 10;
+  std::vector<Index> expected;
+  for (std::size_t i = 0; i < 9; ++i) {
+    if (all.returns()[i] >= least) expected.push_back(static_cast<Index>(i));
+  }
+  ASSERT_GT(expected.size(), 2u);
+  const Demonstrations one_by_one = kept_before(1);
+  EXPECT_EQ(one_by_one.observations, all.select(expected).observations);
+  EXPECT_EQ(one_by_one.episode_ends, all.select(expected).episode_ends);
+  // Side by side, before the longest ends: only whole ones, even where what ran of others returned enough.
+  fails_at = static_cast<int>(all.rows());
+  const Demonstrations side_by_side = kept_before(12);
+  EXPECT_GT(side_by_side.episodes(), 2);
+  EXPECT_EQ(std::count(side_by_side.timeouts.begin(), side_by_side.timeouts.end(), 1), 0);
+  for (const double value : side_by_side.returns()) EXPECT_GE(value, least);
+  // The attempts may fail, too.
+  fails_at = 0;
+  Demonstrations partial;
+  options.batch_size = 12;
+  EXPECT_THROW(collect_filtered(stream, *task, actor, options, {least, 9}, &partial), Error);
+  EXPECT_EQ(partial.observations, one_by_one.observations);
 }
 
 /// For CartPole.

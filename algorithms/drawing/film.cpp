@@ -11,6 +11,8 @@
 namespace mynah {
 namespace {
 
+constexpr double most_frames_per_second = 50.0;
+
 /// One episode at a time, step by step.
 class FilmedEpisode {
  public:
@@ -97,13 +99,16 @@ void film_episodes(Stream& stream, const Task& task, Actor& actor, const std::fi
     throw input_error("--record-episodes", fmt::format("it is {}", options.episodes), "ask for 1 or more");
   }
   const std::unique_ptr<Picture> picture = make_picture(task.description());
-  const double rate = options.frames_per_second == 0.0 ? picture->steps_per_second() : options.frames_per_second;
+  const bool own_time = options.frames_per_second == 0.0;
+  const double steps_per_second = own_time ? picture->steps_per_second() : options.frames_per_second;
+  const Index steps_per_frame = own_time ? static_cast<Index>(std::ceil(steps_per_second / most_frames_per_second)) : 1;
+  const double rate = steps_per_second / static_cast<double>(steps_per_frame);
   const std::unique_ptr<Film> film = make_film(path, *picture, rate);
   const int last_shown = std::max(1, static_cast<int>(0.5 * rate));
   for (Index episode = 0; episode < options.episodes; ++episode) {
     FilmedEpisode filmed(stream, task, actor, options.seed, episode);
-    while (filmed.goes_on()) {
-      film->add(filmed.moment(), 1);
+    for (Index step = 0; filmed.goes_on(); ++step) {
+      if (step % steps_per_frame == 0) film->add(filmed.moment(), 1);
       filmed.step();
     }
     film->add(filmed.moment(), last_shown);

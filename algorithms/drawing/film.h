@@ -33,12 +33,13 @@ std::unique_ptr<Film> make_video_film(const std::filesystem::path& path, const P
 struct FilmOptions {
   Index episodes = 1;
   std::uint64_t seed = 0;
-  double frames_per_second = 0.0;  ///< A step is a frame. 0: the task's own time.
+  /// A step is a frame. 0: the task's own time, of which so many steps are left out that there are 50 frames a second
+  /// or fewer: programs that show GIFs slow down above that.
+  double frames_per_second = 0.0;
 };
 
-/// Films episodes 0 ... episodes - 1, the same that run_episodes runs: every step, and the last state for half a
-/// second. Errors: as make_picture and make_film, before an episode runs; input_error where a state is no longer a
-/// number.
+/// Films episodes 0 ... episodes - 1, the same that run_episodes runs, and each one's last state for half a second.
+/// Errors: as make_picture and make_film, before an episode runs; input_error where a state is no longer a number.
 void film_episodes(Stream& stream, const Task& task, Actor& actor, const std::filesystem::path& path,
                    const FilmOptions& options);
 

@@ -26,12 +26,14 @@ constexpr std::array<Entry, 8> pictures{{
 }  // namespace
 
 std::unique_ptr<Picture> make_picture(const TaskDescription& task) {
+  if (!task.model.empty()) return make_robot_picture(task);
   std::string drawn;
   for (const Entry& one : pictures) {
     if (task.name == one.task) return one.make(task);
     drawn += (drawn.empty() ? "" : ", ") + std::string(one.task);
   }
-  throw input_error("--record", "there is no picture of the task '" + task.name + "'", "those with one are: " + drawn);
+  throw input_error("--record", "there is no picture of the task '" + task.name + "'",
+                    "those with one are: " + drawn + ", and the robots");
 }
 
 }  // namespace mynah

@@ -11,7 +11,7 @@ namespace mynah {
 
 /// What is drawn: where an episode stands.
 struct Moment {
-  std::span<const double> state;       ///< [state_size], as kernels/dynamics/ states it.
+  std::span<const double> state;       ///< [state_size], as kernels/dynamics/ or RobotLayout states it.
   std::span<const float> observation;  ///< [observation_size]
   std::uint64_t seed = 0;              ///< Of the task, and the number of the episode: what else its world depends on.
   Index episode = 0;
@@ -45,8 +45,11 @@ std::unique_ptr<Picture> make_driving_picture();
 /// Of the task's parameters: where the opening is, which cells there are.
 std::unique_ptr<Picture> make_point_maze_picture(const TaskDescription& task);
 std::unique_ptr<Picture> make_grid_world_picture(const TaskDescription& task);
+/// Of the task's model. Errors: as load_mujoco_model; input_error in a build without MuJoCo.
+std::unique_ptr<Picture> make_robot_picture(const TaskDescription& task);
 
-/// The picture of a task. Errors: input_error where there is none, naming the tasks that have one.
+/// The picture of a task. Errors: input_error where there is none, naming the tasks that have one; as
+/// make_robot_picture.
 std::unique_ptr<Picture> make_picture(const TaskDescription& task);
 
 }  // namespace mynah

@@ -60,6 +60,16 @@ bool names(std::string_view text, const std::string& task) {
   return wanted == full || wanted == without_version(full);
 }
 
+/// A policy remembers its task by name alone, and would be judged by other rules than it was trained with.
+void refuse_built_in_name(const RobotDescription& robot) {
+  std::vector<std::string> taken = task_names();
+  for (const RobotDescription& built_in : built_in_robots()) taken.push_back(built_in.name);
+  for (const std::string& name : taken) {
+    if (!names(robot.name, name)) continue;
+    throw input_error(robot.origin, "name = \"" + robot.name + "\" is that of a built-in task", "choose another name");
+  }
+}
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -101,7 +111,11 @@ std::string known_tasks() {
 
 std::unique_ptr<Task> make_task(std::string_view name, const TaskOptions& options) {
   check(options);
-  if (name.ends_with(".toml")) return make_robot_task(load_robot(name), options);
+  if (name.ends_with(".toml")) {
+    const RobotDescription robot = load_robot(name);
+    refuse_built_in_name(robot);
+    return make_robot_task(robot, options);
+  }
   for (const RobotDescription& robot : built_in_robots()) {
     if (names(name, robot.name)) return make_robot_task(robot, options);
   }

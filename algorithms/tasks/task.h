@@ -31,6 +31,7 @@ struct TaskDescription {
   float action_low = 0.0f;  ///< Continuous: bounds of every column; the task clips to them.
   float action_high = 0.0f;
   Index max_steps = 0;                         ///< An episode is cut after so many steps.
+  double step_seconds = 0.0;                   ///< Simulated time of a step; 0: not stated.
   bool fixed_horizon = false;                  ///< Every episode is max_steps long: kernels::EpisodeRules.
   std::vector<std::string> observation_names;  ///< [observation_size]
   std::vector<std::string> action_names;       ///< [action_size], or [action_count] when discrete
@@ -104,7 +105,7 @@ std::vector<std::string> robot_names();
 
 /// The task `name`, in any case, with its version or without, and with underscores or not ("cartpole", "CartPole-v1",
 /// "half_cheetah"); or the robot of a TOML file. Errors: input_error naming the tasks there are; input_error for
-/// options that make no sense.
+/// options that make no sense, and for a TOML file that gives its robot a built-in task's name.
 std::unique_ptr<Task> make_task(std::string_view name, const TaskOptions& options = {});
 /// For people: all tasks there are.
 std::string known_tasks();

@@ -136,8 +136,9 @@ def start_of_car(episode, state):
     return [-1.0, -0.06] if episode == 0 else state
 
 
-write("CartPole-v1", 200, push_cart)
-write("Pendulum-v1", 200, turn_pendulum, start_of_pendulum)
-write("MountainCar-v0", 200, drive, start_of_car)
-write("MountainCarContinuous-v0", 200, force, start_of_car)
-write("Acrobot-v1", 50, swing, start_of_acrobot)
+if __name__ == "__main__":
+    write("CartPole-v1", 200, push_cart)
+    write("Pendulum-v1", 200, turn_pendulum, start_of_pendulum)
+    write("MountainCar-v0", 200, drive, start_of_car)
+    write("MountainCarContinuous-v0", 200, force, start_of_car)
+    write("Acrobot-v1", 50, swing, start_of_acrobot)

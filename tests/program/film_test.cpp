@@ -79,6 +79,7 @@ TEST_F(Filming, RecordingDropsPoorEpisodes) {
   EXPECT_EQ(result.json().at("episodes"), 5);
   EXPECT_GT(result.json().at("dropped"), 0);
   EXPECT_GE(result.json().at("return_mean"), 40.0);
+  const int dropped = result.json().at("dropped");
   const std::string first = read_file(path("demos.npz"));
   record({"--policy", "random", "--episodes", "5", "--min-return", "40"});
   EXPECT_EQ(read_file(path("demos.npz")), first);
@@ -86,6 +87,16 @@ TEST_F(Filming, RecordingDropsPoorEpisodes) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.errors, HasSubstr("0 of 30 episodes reached 450"));
   EXPECT_EQ(read_file(path("demos.npz")), first);
+  EXPECT_FALSE(std::filesystem::exists(path("demos.partial.npz"))) << "nothing was good enough";
+  // One attempt less than it takes: what was good enough stays, and is said.
+  result = record(
+      {"--policy", "random", "--episodes", "5", "--min-return", "40", "--max-attempts", std::to_string(dropped + 4)});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.errors, HasSubstr("kept in " + path("demos.partial.npz") + ": 4 episodes ("));
+  EXPECT_THAT(result.errors, HasSubstr("of a return of 40 or more"));
+  EXPECT_EQ(read_file(path("demos.npz")), first);
+  const auto partial = run_program({"inspect", path("demos.partial.npz"), "--json"}).json();
+  EXPECT_EQ(partial.at("episodes"), 4);
 }
 
 TEST_F(Filming, RecordingDrawsAPolicysActions) {

@@ -102,8 +102,9 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--record-episodes", request->film.episodes, "How many of the episodes to film")
       ->capture_default_str();
   command
-      ->add_option("--fps", request->film.frames_per_second,
-                   "Steps shown in a second; 0: as fast as the task's own time")
+      ->add_option(
+          "--fps", request->film.frames_per_second,
+          "Steps shown in a second; 0: the task's own time, leaving steps out where it has more than 50 a second")
       ->capture_default_str();
   command->add_flag("--sampled", request->sampled,
                     "Draw actions from the policy's distribution (classes; --head gaussian or mixture), by --seed");

@@ -32,29 +32,35 @@ std::filesystem::path partial_path(std::filesystem::path out) {
   return out.replace_extension(".partial.npz");
 }
 
-Demonstrations collect_or_keep(ActorChoice& choice, const Request& request) {
+/// call(partial); where it fails, what it left in partial is kept in a file.
+template <class Call>
+auto or_keep(const Request& request, const Call& call) {
   Demonstrations partial;
   try {
-    return collect(choice.stream(), *choice.task, *choice.actor, request.collect, &partial);
+    return call(&partial);
   } catch (const Error&) {
     if (partial.rows() > 0) {
       save_demonstrations(partial_path(request.out), partial);
-      fmt::print(stderr, "mynah: {} steps that were recorded before it failed are kept in {}\n", partial.rows(),
-                 partial_path(request.out).string());
+      fmt::print(stderr, "mynah: kept in {}: {} {} ({} steps) from before it failed{}\n",
+                 partial_path(request.out).string(), partial.episodes(),
+                 partial.episodes() == 1 ? "episode" : "episodes", partial.rows(),
+                 request.least_return ? fmt::format(", of a return of {:g} or more", *request.least_return) : "");
     }
     throw;
   }
 }
 
 FilteredDemonstrations collect_as_asked(const Request& request, ActorChoice& choice) {
-  if (!request.least_return) {
+  return or_keep(request, [&](Demonstrations* partial) -> FilteredDemonstrations {
+    if (request.least_return) {
+      return collect_filtered(choice.stream(), *choice.task, *choice.actor, request.collect,
+                              {*request.least_return, request.most_attempts}, partial);
+    }
     if (request.most_attempts > 0) {
       throw input_error("--max-attempts", "is for --min-return alone", "add --min-return, or leave it out");
     }
-    return {collect_or_keep(choice, request), 0};
-  }
-  return collect_filtered(choice.stream(), *choice.task, *choice.actor, request.collect,
-                          {*request.least_return, request.most_attempts});
+    return {collect(choice.stream(), *choice.task, *choice.actor, request.collect, partial), 0};
+  });
 }
 
 void run(const Request& request) {
@@ -96,8 +102,10 @@ void add_record(CLI::App& app) {
                    "Disturbs what is executed, not what is recorded: deviation in half action ranges, or the\n"
                    "probability of a random discrete action; 0 to 1")
       ->capture_default_str();
-  command->add_option("--min-return", request->least_return,
-                      "Drop episodes that return less, and go on until --episodes are kept");
+  command->add_option(
+      "--min-return", request->least_return,
+      "Drop episodes that return less, and go on until --episodes are kept; where that fails, those that\n"
+      "were kept are in NAME.partial.npz beside --out");
   command->add_option("--max-attempts", request->most_attempts,
                       "Episodes to run at most for --min-return; by default 100 for each that is wanted");
   command->add_option("--seed", request->collect.seed, "Of start states, noise and drawn actions")

@@ -1,8 +1,10 @@
 #include "algorithms/tasks/mujoco/find_model.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 namespace mynah {
 namespace {
@@ -33,18 +35,34 @@ std::optional<fs::path> python_prefix() {
   return std::nullopt;
 }
 
+/// 11 of "python3.11", so that it comes before "python3.9"; -1 of "python3", and nothing of what is no Python 3.
+std::optional<int> minor_version(std::string_view folder) {
+  constexpr std::string_view python = "python3";
+  if (!folder.starts_with(python)) return std::nullopt;
+  folder.remove_prefix(python.size());
+  if (folder.empty()) return -1;
+  int minor = 0;
+  const char* end = folder.data() + folder.size();
+  if (folder.front() != '.' || std::from_chars(folder.data() + 1, end, minor).ec != std::errc()) return std::nullopt;
+  return minor;
+}
+
 /// Folders of packages below prefix/lib, those of the newest Python first.
 void append_package_folders(const fs::path& prefix, std::vector<fs::path>& folders) {
   std::error_code error;
-  std::vector<fs::path> versions;
+  std::vector<std::pair<int, fs::path>> versions;
   for (auto entry = fs::directory_iterator(prefix / "lib", error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
-    if (entry->path().filename().string().starts_with("python3")) versions.push_back(entry->path());
+    if (const auto minor = minor_version(entry->path().filename().string())) {
+      versions.emplace_back(*minor, entry->path());
+    }
   }
   std::sort(versions.rbegin(), versions.rend());
-  for (const fs::path& version : versions) {
+  for (const auto& [minor, folder] : versions) {
     for (const char* kind : {"site-packages", "dist-packages"}) {
-      if (fs::is_directory(version / kind, error)) folders.push_back(version / kind);
+      fs::path packages = folder / kind;
+      const bool known = std::find(folders.begin(), folders.end(), packages) != folders.end();
+      if (!known && fs::is_directory(packages, error)) folders.push_back(std::move(packages));
     }
   }
 }

@@ -95,6 +95,10 @@ RobotDescription parse_robot(std::string_view text, const std::string& origin);
 
 /// The task of a robot. options.model: its MJCF file; empty: the description's. Errors: input_error where there is
 /// none, where it is no model or none that fits the description, and in a build without MuJoCo.
+///
+/// A simulation that MuJoCo itself reports on (NaN, infinity or a huge value in its state, contacts left out, memory
+/// too small) is an error and no end of an episode, since rewards would count what never happened: step() and reset()
+/// throw an input_error with episode and step. The same of an action that is no number.
 std::unique_ptr<Task> make_robot_task(const RobotDescription& robot, const TaskOptions& options = {});
 
 /// Whether this build has MuJoCo.

@@ -57,6 +57,10 @@ class Section {
     value = as<std::int64_t>(*node, key, "a whole number");
     if (value < least || value > most) throw refused(key, fmt::format("a whole number from {} to {}", least, most));
   }
+  void take_finite(std::string_view key, double& value) const {
+    take(key, value);
+    if (has(key) && !std::isfinite(value)) throw refused(key, "a finite number");
+  }
   void take_not_negative(std::string_view key, double& value) const {
     take(key, value);
     if (has(key) && !(std::isfinite(value) && value >= 0.0)) throw refused(key, "a number from 0 up");
@@ -185,11 +189,14 @@ void take_reward(const Section& section, RobotDescription& robot) {
       throw section.refused(key, "forward_position or forward_body with it: what is to move forward");
     }
   }
-  section.take("forward_weight", robot.forward_weight);
+  section.take_finite("forward_weight", robot.forward_weight);
   if (section.has("forward_axis")) {
+    if (!section.has("forward_body")) {
+      throw section.refused("forward_axis", "it with forward_body alone: a position is one number already");
+    }
     robot.forward_axis = section.choice<int>("forward_axis", {{"x", 0}, {"y", 1}, {"z", 2}});
   }
-  section.take("alive_bonus", robot.alive_bonus);
+  section.take_finite("alive_bonus", robot.alive_bonus);
   section.take_not_negative("control_cost", robot.control_cost);
   section.take_not_negative("contact_cost", robot.contact_cost);
   section.take("contact_clip", robot.contact_clip);
@@ -228,8 +235,8 @@ RobotDescription robot_of(const toml::table& table, const std::string& origin) {
              });
   file.table("reference", {"random", "expert"}, [&](const Section& one) {
     ReferenceReturns returns;
-    one.take("random", returns.random);
-    one.take("expert", returns.expert);
+    one.take_finite("random", returns.random);
+    one.take_finite("expert", returns.expert);
     if (!one.has("random") || !one.has("expert") || returns.random == returns.expert) {
       throw one.refused_together("two different returns are needed", "give random = ... and expert = ...");
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <mujoco/mujoco.h>
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/error.h"
@@ -60,7 +61,7 @@ Place part_of(const Place& all, Index first, Index count, const std::string& ent
     throw input_error(robot.origin + ", " + entry,
                       fmt::format("names {} {} to {}, but the model has {}", text_of(source), first,
                                   first + std::max<Index>(wanted, 1) - 1, all.count),
-                      "count from 0, and leave `count` out for all that are behind `first`");
+                      "give a model that fits; `first` counts from 0, and without `count` it is all from there on");
   }
   return {all.begin + first, wanted};
 }

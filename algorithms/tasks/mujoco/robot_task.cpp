@@ -54,7 +54,9 @@ void for_each_row(Stream& stream, SimulationPool& pool, Index rows, const Work& 
 class RobotTask final : public Task {
  public:
   RobotTask(RobotDescription robot, MujocoModel model, TaskDescription description)
-      : Task(std::move(description)), simulation_(std::move(robot), std::move(model)), pool_(simulation_.model()) {}
+      : Task(std::move(description)),
+        simulation_(std::move(robot), std::move(model)),
+        pool_(simulation_.model(), this->description().model) {}
 
   void reset(Stream& stream, std::uint64_t seed, Index first_episode, const EpisodeBatch& batch) const override {
     const RandomKey key = random_key(seed, RandomStream::task);
@@ -130,7 +132,8 @@ class RobotTask final : public Task {
     }
   }
 
-  /// Calls work; what MuJoCo reports on the way becomes an error that says where it happened.
+  /// Calls work; what MuJoCo reports on the way becomes an error that says where it happened. A warning is one too:
+  /// MuJoCo warns where it leaves contacts out, and where it found NaN, infinity or a huge value and began anew.
   template <class Work>
   void checked(SimulationPool::Lease& data, const double* state, Index step, const Work& work) const {
     std::fill_n((*data).warning, mjNWARNING, mjWarningStat{});
@@ -139,14 +142,21 @@ class RobotTask final : public Task {
     } catch (const MujocoFailure& failure) {
       data.renew();
       throw input_error(place(state, step), "MuJoCo reports an error: " + failure.message,
-                        "look at the model " + description().model);
+                        "mend the model " + description().model);
     }
-    for (const mjWarningStat& warning : (*data).warning) {
-      if (warning.number == 0) continue;
-      throw input_error(place(state, step), "MuJoCo warns: " + last_mujoco_warning(),
-                        "look at the actions; take a smaller timestep in the model " + description().model +
-                            ", or let episodes end earlier");
+    for (int kind = 0; kind < mjNWARNING; ++kind) {
+      if ((*data).warning[kind].number == 0) continue;
+      throw input_error(place(state, step), "MuJoCo warns: " + last_mujoco_warning(), remedy_of(kind));
     }
+  }
+
+  /// kind: mjtWarning.
+  std::string remedy_of(int kind) const {
+    const std::string& model = description().model;
+    const bool of_the_model =
+        kind == mjWARN_INERTIA || kind == mjWARN_CONTACTFULL || kind == mjWARN_CNSTRFULL || kind == mjWARN_VGEOMFULL;
+    if (of_the_model) return "mend the model " + model + "; nconmax and njmax stand in its <size>";
+    return "look at the actions; take a smaller timestep in the model " + model + ", or let episodes end earlier";
   }
 
   /// work(stream) on a stream of the host that has all its processors.
@@ -173,9 +183,14 @@ std::filesystem::path model_of(const RobotDescription& robot, const std::filesys
     throw input_error(robot.origin, "names no model", "write model = \"robot.xml\", or give --model FILE");
   }
   if (auto found = find_gymnasium_model(robot.model)) return *found;
+  std::string folders;
+  for (const std::filesystem::path& folder : python_package_folders()) {
+    folders += (folders.empty() ? "" : ", ") + folder.string();
+  }
   throw input_error("task '" + robot.name + "'",
                     "needs the robot's model, and no folder of Python packages has gymnasium/envs/mujoco/assets/" +
-                        robot.model.string(),
+                        robot.model.string() +
+                        "; looked at: " + (folders.empty() ? "none, there is no such folder" : folders),
                     "give the MJCF file with --model FILE, or install Gymnasium (pip install gymnasium)");
 }
 
@@ -202,6 +217,7 @@ std::unique_ptr<Task> make_robot_task(const RobotDescription& robot, const TaskO
   description.action_size = model->nu;
   description.action_low = robot.unit_actions ? -1.0f : static_cast<float>(range.low);
   description.action_high = robot.unit_actions ? 1.0f : static_cast<float>(range.high);
+  description.step_seconds = static_cast<double>(robot.frame_skip) * model->opt.timestep;
   description.max_steps = options.max_steps > 0 ? options.max_steps : robot.max_steps;
   description.fixed_horizon = options.fixed_horizon;
   description.observation_names = observation_names(robot, *model);

@@ -80,9 +80,17 @@ std::string last_mujoco_warning() {
 }
 
 SimulationPool::Data SimulationPool::make() const {
-  Data data(mj_makeData(model_), mj_deleteData);
-  if (data == nullptr) throw MujocoFailure{"there is not enough memory for a simulation"};
-  return data;
+  const auto refused = [this](const std::string& reason) {
+    return input_error(file_, "MuJoCo cannot make a simulation of this model: " + one_line(reason),
+                       "ask for less memory in the model's <size>, or give fewer --threads");
+  };
+  try {
+    Data data(mj_makeData(model_), mj_deleteData);
+    if (data == nullptr) throw refused("there is not enough memory");
+    return data;
+  } catch (const MujocoFailure& failure) {
+    throw refused(failure.message);
+  }
 }
 
 SimulationPool::Data SimulationPool::take() {

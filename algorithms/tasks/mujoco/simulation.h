@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 struct mjModel_;
@@ -32,11 +33,13 @@ std::string last_mujoco_warning();
 /// The states that a model is simulated in, one for each thread that is at it. Made when first needed, kept for later.
 class SimulationPool {
  public:
-  explicit SimulationPool(const mjModel_& model) : model_(&model) {}
+  /// file: the model's, for messages.
+  SimulationPool(const mjModel_& model, std::string file) : model_(&model), file_(std::move(file)) {}
 
   /// A state that one thread holds. What stands in it is left over from others.
   class Lease {
    public:
+    /// Errors: input_error where there is no memory for another.
     explicit Lease(SimulationPool& pool) : pool_(&pool), data_(pool.take()) {}
     ~Lease() { pool_->give_back(std::move(data_)); }
     Lease(const Lease&) = delete;
@@ -59,6 +62,7 @@ class SimulationPool {
   void give_back(Data data);
 
   const mjModel_* model_;
+  std::string file_;
   std::mutex mutex_;
   std::vector<Data> free_;
 };
