@@ -20,7 +20,20 @@ void take_parameters(const std::vector<std::string>& given, TaskOptions& options
     if (equals == std::string::npos || equals == 0) {
       throw input_error("--task-option " + text, "it has no name and value", "write KEY=VALUE, such as opening=right");
     }
-    options.parameters[text.substr(0, equals)] = text.substr(equals + 1);
+    if (!options.parameters.emplace(text.substr(0, equals), text.substr(equals + 1)).second) {
+      throw input_error("--task-option " + text, "it is chosen twice", "give every KEY once");
+    }
+  }
+}
+
+/// Its errors name the policy: several may have been asked for.
+std::unique_ptr<Actor> make_policy_actor(Ensemble& ensemble, const Task& task, const PolicyActor::Options& options,
+                                         const std::string& who) {
+  try {
+    if (ensemble.size() > 1) return std::make_unique<EnsembleActor>(ensemble, task);
+    return std::make_unique<PolicyActor>(ensemble.member(0), task, options);
+  } catch (const Error& error) {
+    throw Error(error.cause(), who + ", " + error.place(), error.problem(), error.remedy());
   }
 }
 
@@ -33,10 +46,13 @@ void add_task_options(CLI::App& command, TaskRequest& request) {
                    "reward 0: returns stay the same, and the length of an episode tells nothing");
   command.add_option("--max-steps", request.options.max_steps, "Limit of steps; 0: the task's own")
       ->capture_default_str();
-  command.add_option_function<std::vector<std::string>>(
-      "--task-option", [&request](const std::vector<std::string>& given) { take_parameters(given, request.options); },
-      "KEY=VALUE, once or more. PointMaze-v0: opening=left, right or -0.75 ... 0.75. GridWorld-v0: size=8 or 5x9,\n"
-      "map=FILE, slip=0.1, discount=0.99");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--task-option",
+          [&request](const std::vector<std::string>& given) { take_parameters(given, request.options); },
+          "KEY=VALUE, once or more. PointMaze-v0: opening=left, right or -0.75 ... 0.75. GridWorld-v0: size=8 or 5x9,\n"
+          "map=FILE, slip=0.1, discount=0.99")
+      ->allow_extra_args(false);  // what stands behind it may be a policy
   command.add_option(
       "--model", request.options.model,
       "MJCF file of a task that MuJoCo simulates; by default the one that its TOML file names, or that of "
@@ -49,6 +65,8 @@ void add_task_options(CLI::App& command, TaskRequest& request) {
 
 ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, const std::string& device,
                          std::uint64_t seed, bool sampled, double command_timeout) {
+  if (who.empty())
+    throw input_error("policy", "its name is empty", "name a run folder, a policy file, expert or random");
   constexpr std::string_view command = "command:";
   const bool built_in = who == "expert" || who == "random" || who.starts_with(command);
   if (sampled && built_in) {
@@ -74,10 +92,8 @@ ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, con
   } else if (sampled && ensemble->size() > 1) {
     throw input_error("--sampled", who + " is a population, which acts as one by the mean of its members",
                       "name one of them: " + who + "/members/000.safetensors");
-  } else if (ensemble->size() > 1) {
-    actor = std::make_unique<EnsembleActor>(*ensemble, *task);
   } else {
-    actor = std::make_unique<PolicyActor>(ensemble->member(0), *task, PolicyActor::Options{sampled, seed});
+    actor = make_policy_actor(*ensemble, *task, {sampled, seed}, who);
   }
 }
 

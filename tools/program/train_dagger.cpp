@@ -64,7 +64,9 @@ void print_outcome(const DaggerOutcome& outcome, const std::string& run, bool js
     if (result.evaluation->normalized_mean) fmt::print(", normalized {:.3f}", *result.evaluation->normalized_mean);
     fmt::print("\n");
   }
-  fmt::print("policy: {}\nevaluate it with: mynah evaluate {} --episodes 100\n", outcome.policy.string(), run);
+  const BehaviourCloningSettings learner = settings_of_run<DaggerSettings>(run).learner;
+  fmt::print("policy: {}\nevaluate it with: {}\n", outcome.policy.string(),
+             evaluate_command(run, learner.task, learner.model));
 }
 
 void train(Request& request) {
