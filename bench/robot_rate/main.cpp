@@ -66,7 +66,7 @@ void record_actions(Stream& stream, const Task& task, Actor& actor, Workload& wo
     task.step(stream, actions, memory.batch);
   }
   for (const std::int32_t status : memory.status) {
-    if (status != 0) throw input_error("--steps", "an episode ended before", "give fewer, or a better policy");
+    if (status != 0) throw input_error("--steps", "an episode ended before so many", "give fewer, or a better policy");
   }
 }
 
@@ -124,10 +124,14 @@ int run(int argc, char** argv) {
   app.add_option("--task", robot_name, "Name of a built-in robot, or a TOML file")->capture_default_str();
   app.add_option("--model", model_file, "MJCF file")->required();
   app.add_option("--policy", policy_file, "Whose actions are taken")->required();
-  app.add_option("--rows", work.rows, "Robots side by side")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--steps", work.steps, "Of every robot")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--rounds", rounds, "Of which the medians are")->capture_default_str()->check(CLI::PositiveNumber);
-  CLI11_PARSE(app, argc, argv);
+  app.add_option("--rows", work.rows, "Robots side by side")->capture_default_str()->check(CLI::Range(1, 1000000));
+  app.add_option("--steps", work.steps, "Of every robot")->capture_default_str()->check(CLI::Range(1, 1000000));
+  app.add_option("--rounds", rounds, "Of which the medians are")->capture_default_str()->check(CLI::Range(1, 1000000));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
 
   const auto task = make_task(robot_name, {.model = model_file});
   Index frame_skip = 0;
@@ -153,9 +157,9 @@ int run(int argc, char** argv) {
   }
   fmt::print("{}, {} robots, {} steps, medians of {} rounds: steps a second\n", task->description().name, work.rows,
              work.steps, rounds);
-  fmt::print("{:<10}{:>14}{:>14}{:>10}\n", "threads", "mj_step alone", "task", "task/alone");
-  fmt::print("{:<10}{:>14.0f}{:>14.0f}{:>10.3f}\n", 1, median(alone), median(as_task), median(share));
-  fmt::print("{:<10}{:>14.0f}{:>14.0f}{:>10.3f}\n", 2, median(alone_two), median(as_task_two), median(share_two));
+  fmt::print("{:<10}{:>14}{:>14}{:>12}\n", "threads", "mj_step alone", "task", "task/alone");
+  fmt::print("{:<10}{:>14.0f}{:>14.0f}{:>12.3f}\n", 1, median(alone), median(as_task), median(share));
+  fmt::print("{:<10}{:>14.0f}{:>14.0f}{:>12.3f}\n", 2, median(alone_two), median(as_task_two), median(share_two));
   fmt::print("task on two threads / mj_step alone on one: {:.3f}\n", median(gain));
   return 0;
 }

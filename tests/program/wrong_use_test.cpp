@@ -68,6 +68,8 @@ TEST_F(WrongUse, SeedsAreNotNegative) {
   expect_refused(with("--split-seed", "-2"), AllOf(HasSubstr("--split-seed -2"), HasSubstr("-1 for --seed")));
   expect_refused(with("--rows", "-1"), AllOf(HasSubstr("--rows -1"), HasSubstr("0 for all")));
   expect_refused(with("--first-row", "-1"), HasSubstr("--first-row -1"));
+  expect_refused(with("--first-row", "5000"), HasSubstr("has no row 5000: there are 1200, counted from 0"));
+  expect_refused(with("--rows", "9223372036854775807"), HasSubstr("has no rows 0 to 9223372036854775806"));
   expect_refused(with("--checkpoint-seconds", "-1"), HasSubstr("--checkpoint-seconds -1"));
   expect_refused(with("--checkpoint-every", "-1"), HasSubstr("--checkpoint-every -1"));
   EXPECT_FALSE(exists("run"));
