@@ -40,6 +40,20 @@ LoadOptions load_options(const std::string& actions) {
   return options;
 }
 
+void check(const BehaviourCloningSettings& settings) {
+  const auto require = [](bool holds, const std::string& option, const std::string& value, const char* remedy) {
+    if (!holds) throw input_error("--" + option + " " + value, "is not possible", remedy);
+  };
+  require(settings.rows >= 0, "rows", std::to_string(settings.rows), "give a number of rows, or 0 for all");
+  require(settings.first_row >= 0, "first-row", std::to_string(settings.first_row), "count rows from 0");
+  require(settings.split_seed >= -1, "split-seed", std::to_string(settings.split_seed),
+          "give a whole number from 0 on, or -1 for --seed");
+  require(settings.checkpoint_every >= 0, "checkpoint-every", std::to_string(settings.checkpoint_every),
+          "give a number of epochs, or 0 for --checkpoint-seconds");
+  require(settings.checkpoint_seconds >= 0.0, "checkpoint-seconds", fmt::format("{:g}", settings.checkpoint_seconds),
+          "give 0 or a number of seconds");
+}
+
 /// Tells a run that its data are still the same.
 std::string fingerprint(const std::filesystem::path& path) {
   const std::string bytes = read_file_bytes(path);
@@ -396,10 +410,7 @@ BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings,
     static_cast<void>(PopulationAxes::parse(settings.population));
   }
   if (!settings.task.empty()) make_task_absolute(settings);
-  if (settings.checkpoint_every < 0) {
-    throw input_error("--checkpoint-every " + std::to_string(settings.checkpoint_every), "is negative",
-                      "give a number of epochs, or 0 for --checkpoint-seconds");
-  }
+  check(settings);
   std::string tuning;  // The file's content.
   if (!settings.tuning.empty()) {
     const std::filesystem::path file = use_linear_tuning_named(settings.tuning);

@@ -32,7 +32,7 @@ struct BehaviourCloningSettings {
   /// Measured kernels for linear layers on CUDA, as use_linear_tuning_named takes them: off, on or a file. Empty: what
   /// is in use stays in use.
   std::string tuning;
-  Index split_seed = -1;  ///< Of which episodes are held out; negative: cloning.seed.
+  Index split_seed = -1;  ///< Of which episodes are held out; -1: cloning.seed.
   BehaviourCloningOptions cloning;
 
   /// The table of all options; it points into this object.
@@ -46,8 +46,8 @@ struct BehaviourCloningOutcome {
     BehaviourCloningOptions options;
     BehaviourCloningResult result;
   };
-  BehaviourCloningResult
-      result;                   ///< Of a population that of its best member: least validation loss, else training loss.
+  /// Of a population that of its best member: least validation loss, else training loss.
+  BehaviourCloningResult result;
   std::vector<Member> members;  ///< Of a population.
   Index best_member = 0;
   Index folds = 0;  ///< Of a population with folds; the best member is then of the combination with the least mean.
@@ -61,9 +61,9 @@ struct BehaviourCloningOutcome {
 };
 
 /// Trains in a new run folder `out`: config.toml, metrics, checkpoints, policy.safetensors, and of a population
-/// members/. Nothing is written before
-/// the data and the options have been found good. When *stop becomes true, training ends after the running epoch with a
-/// checkpoint. Errors: input_error for data, options, or a folder that holds a run already (unless `overwrite`).
+/// members/. Nothing is written before the data and the options have been found good. When *stop becomes true, training
+/// ends after the running epoch with a checkpoint. Errors: input_error for data, options, or a folder that holds a run
+/// already (unless `overwrite`).
 BehaviourCloningOutcome run_behaviour_cloning(BehaviourCloningSettings settings, const std::filesystem::path& out,
                                               bool overwrite, ProgressObserver& progress,
                                               const std::atomic<bool>* stop = nullptr);

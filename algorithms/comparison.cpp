@@ -11,20 +11,29 @@
 namespace mynah {
 namespace {
 
-Resample resample_of(const ComparedRun& run, Resample wanted) {
-  const std::size_t seeds = run.returns.size();
-  if (wanted == Resample::seeds && seeds > 1 && seeds < least_seeds) {
-    throw input_error(
-        "--resample seeds",
-        fmt::format("'{}' has {} seeds, and an interval over seeds needs {}", run.name, seeds, least_seeds),
-        "train more seeds, or ask for --resample episodes");
+void check(std::span<const ComparedRun> runs, std::size_t baseline) {
+  if (baseline >= runs.size()) {
+    throw input_error("comparison", fmt::format("run {} is the baseline, of {} runs", baseline, runs.size()),
+                      "name one of the runs, counted from 0");
   }
-  const bool over_seeds = wanted != Resample::episodes && seeds >= least_seeds;
-  if (!over_seeds && run.returns.front().size() < 2) {
-    throw input_error("--episodes", fmt::format("one episode of '{}' says nothing of the spread of returns", run.name),
-                      "ask for 2 or more, better 20");
+  for (const ComparedRun& run : runs) {
+    if (run.returns.empty() || run.seeds.size() != run.returns.size()) {
+      throw input_error("'" + run.name + "'",
+                        fmt::format("has returns of {} seeds and {} names", run.returns.size(), run.seeds.size()),
+                        "give returns and a name of every seed, of one or more");
+    }
+    const std::size_t episodes = runs[baseline].returns.front().size();
+    for (const std::vector<double>& returns : run.returns) {
+      if (returns.size() == episodes && episodes > 0) continue;
+      throw input_error("'" + run.name + "'",
+                        fmt::format("has a seed of {} episodes, and the baseline has {}", returns.size(), episodes),
+                        "give as many of every seed, one or more");
+    }
   }
-  return over_seeds ? Resample::seeds : Resample::episodes;
+}
+
+Resample drawn_of(const ComparedRun& run, Resample wanted) {
+  return resample_of(run.name, run.returns.size(), static_cast<Index>(run.returns.front().size()), wanted);
 }
 
 Scores scores_of(std::span<const std::vector<double>> returns, Resample resample) {
@@ -61,7 +70,7 @@ RunSummary summarize_run(const TaskDescription& task, const ComparedRun& run, Re
                          const BootstrapOptions& bootstrap) {
   RunSummary summary;
   summary.name = run.name;
-  summary.resampled = resample_of(run, wanted);
+  summary.resampled = drawn_of(run, wanted);
   const Scores scores = scores_of(run.returns, summary.resampled);
   summary.mean = with_normalized(estimate_mean(scores, bootstrap), task);
   summary.iqm = with_normalized(estimate_interquartile_mean(scores, bootstrap), task);
@@ -104,14 +113,29 @@ std::string seed_table(const RunSummary& run) {
 
 }  // namespace
 
+Resample resample_of(const std::string& run, std::size_t seeds, Index episodes, Resample wanted) {
+  if (wanted == Resample::seeds && seeds > 1 && seeds < least_seeds) {
+    throw input_error("--resample seeds",
+                      fmt::format("'{}' has {} seeds, and an interval over seeds needs {}", run, seeds, least_seeds),
+                      "train more seeds, or ask for --resample episodes");
+  }
+  const bool over_seeds = wanted != Resample::episodes && seeds >= least_seeds;
+  if (!over_seeds && episodes < 2) {
+    throw input_error("--episodes", fmt::format("one episode of '{}' says nothing of the spread of returns", run),
+                      "ask for 2 or more, better 20");
+  }
+  return over_seeds ? Resample::seeds : Resample::episodes;
+}
+
 ComparisonResult compare(const TaskDescription& task, std::span<const ComparedRun> runs, std::size_t baseline,
                          const ComparisonOptions& options) {
+  check(runs, baseline);
   const BootstrapOptions bootstrap{.resamples = options.resamples, .seed = options.seed};
   ComparisonResult result;
   result.task = task.text();
   result.baseline = runs[baseline].name;
   result.episodes = static_cast<Index>(runs[baseline].returns.front().size());
-  const Comparison against{{}, scores_of(runs[baseline].returns, resample_of(runs[baseline], options.resample))};
+  const Comparison against{{}, scores_of(runs[baseline].returns, drawn_of(runs[baseline], options.resample))};
   for (std::size_t r = 0; r < runs.size(); ++r) {
     RunSummary& summary = result.runs.emplace_back(summarize_run(task, runs[r], options.resample, bootstrap));
     summary.baseline = r == baseline;

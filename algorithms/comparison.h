@@ -28,6 +28,11 @@ enum class Resample {
 /// With fewer, the resampled seeds are too often one and the same for an interval.
 inline constexpr std::size_t least_seeds = 5;
 
+/// What is drawn of a run of so many seeds and so many episodes of each: Resample::seeds or episodes. A run of one seed
+/// always has its episodes drawn. Errors: input_error for fewer than two episodes where episodes are drawn, and for
+/// Resample::seeds with 2 to least_seeds - 1 seeds.
+Resample resample_of(const std::string& run, std::size_t seeds, Index episodes, Resample wanted);
+
 struct ComparisonOptions {
   std::uint64_t seed = 0;  ///< Of the resamples.
   Index resamples = 10'000;
@@ -63,9 +68,8 @@ struct ComparisonResult {
   std::vector<RunSummary> runs;
 };
 
-/// Every run with every other's baseline. Each seed has the same number of episodes. Errors: input_error for fewer than
-/// two episodes where episodes are drawn, and for Resample::seeds with a run of 2 to least_seeds - 1 seeds. A run of
-/// one seed always has its episodes drawn.
+/// Every run by itself, and beside runs[baseline]. Each seed has the same number of episodes, one or more. Errors:
+/// input_error where that is not so, or a run has no seed, or not a name for each; and those of resample_of.
 ComparisonResult compare(const TaskDescription& task, std::span<const ComparedRun> runs, std::size_t baseline,
                          const ComparisonOptions& options);
 

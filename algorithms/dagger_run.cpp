@@ -144,8 +144,6 @@ DaggerOutcome train(const DaggerSettings& settings, const DaggerWorld& world, co
   }
   outcome.policy = run.policy_path();
   outcome.task = world.task->description().text();
-  outcome.task_arguments = settings.rules.command_line();
-  if (!settings.learner.model.empty()) outcome.task_arguments += " --model " + shell_quoted(settings.learner.model);
   outcome.device = device_name(choose_device(settings.learner.device));
   outcome.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return outcome;

@@ -41,7 +41,6 @@ struct DaggerOutcome {
   Dagger::Result result;
   std::filesystem::path policy;
   std::string task;            ///< With what was chosen of its rules.
-  std::string task_arguments;  ///< What `mynah evaluate` has to be told besides the run, with a space before each.
   std::string device;
   double seconds = 0.0;  ///< Of this call.
 };

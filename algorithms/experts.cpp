@@ -36,7 +36,7 @@ class RandomPolicy : public Actor {
 std::unique_ptr<Actor> make_expert(const Task& task) {
   if (std::unique_ptr<Actor> expert = task.expert()) return expert;
   throw input_error("task '" + task.description().name + "'", "it has no built-in expert",
-                    "record demonstrations elsewhere, or use the random policy");
+                    "let a policy act, a command, or the random policy");
 }
 
 std::unique_ptr<Actor> make_random_policy(const Task& task, std::uint64_t seed) {

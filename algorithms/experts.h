@@ -9,9 +9,8 @@ namespace mynah {
 /// The built-in expert of a task: deterministic, a function of the observation, as kernels/dynamics/ states it.
 ///
 ///   CartPole-v1              linear feedback: 500 steps from every start
-///   Pendulum-v1              swing-up by energy and linear feedback: mean return -146.3 (least of 10,000 episodes
-///   -421);
-///                            value iteration on a grid of 201 x 201 states reaches -138.4
+///   Pendulum-v1              swing-up by energy and linear feedback: mean return -146.3, least of 10,000 episodes
+///                            -421; value iteration on a grid of 201 x 201 states reaches -138.4
 ///   MountainCar-v0           pushes along the velocity, with a correction: mean return -105.2
 ///   MountainCarContinuous-v0 as weak a force along the velocity as the limit of steps allows: mean return 99.26
 ///   Acrobot-v1               swing-up by energy: mean return -77.2

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -80,6 +81,7 @@ FilteredDemonstrations collect_filtered(Stream& stream, const Task& task, Actor&
   if (filter.most_attempts < 0) {
     throw input_error("--max-attempts", fmt::format("it is {}", filter.most_attempts), "ask for 1 or more");
   }
+  if (std::isnan(filter.least_return)) throw input_error("--min-return", "it is no number", "give one, such as 400");
   const Index most = filter.most_attempts > 0 ? filter.most_attempts : 100 * options.episodes;
   Filter chosen(filter.least_return, options.episodes);
   Demonstrations before_failure;

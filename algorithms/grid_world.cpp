@@ -1,10 +1,10 @@
 #include "algorithms/grid_world.h"
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 
 #include "algorithms/value_iteration.h"
+#include "engine/file_bytes.h"
 #include "kernels/dynamics/random_words.h"
 #include "kernels/error.h"
 
@@ -12,23 +12,32 @@ namespace mynah {
 namespace {
 
 constexpr Index directions = dynamics::GridWorld::action_count;
+constexpr Index most_states_of_tables = 10'000;
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
+struct Line {
+  std::size_t number;  // counted from 1
+  std::string cells;
+};
+
+std::vector<Line> lines_of(const std::string& text) {
+  std::vector<Line> lines;
   std::istringstream stream(text);
+  std::size_t number = 0;
   for (std::string line; std::getline(stream, line);) {
+    ++number;
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) lines.push_back(line);
+    if (!line.empty()) lines.push_back({number, line});
   }
   return lines;
 }
 
 void check(const GridWorld::Options& options) {
   if (!(options.slip >= 0.0 && options.slip <= 1.0)) {
-    throw input_error("slip", "it is " + std::to_string(options.slip), "choose a probability, 0 to 1");
+    throw input_error("slip of a grid world", "it is " + std::to_string(options.slip), "choose a probability, 0 to 1");
   }
   if (!(options.discount >= 0.0 && options.discount < 1.0)) {
-    throw input_error("discount", "it is " + std::to_string(options.discount), "choose 0 or more, below 1");
+    throw input_error("discount of a grid world", "it is " + std::to_string(options.discount),
+                      "choose 0 or more, below 1");
   }
 }
 
@@ -77,37 +86,34 @@ void GridWorld::choose_starts(const std::string& where) {
     std::replace(kinds_.begin(), kinds_.end(), Kind::open, Kind::start);
   }
   if (std::find(kinds_.begin(), kinds_.end(), Kind::start) == kinds_.end()) {
-    throw input_error(where, "no cell can be a start", "mark one with S, or leave one open");
+    throw input_error(where, "no cell can be a start", "mark one with S, leave one open, or make the grid larger");
   }
 }
 
-GridWorld GridWorld::parse(const std::string& map, const Options& options) {
-  const std::vector<std::string> lines = lines_of(map);
-  if (lines.empty()) throw input_error("map of a grid world", "it is empty", "give a line for each row");
-  GridWorld world(static_cast<Index>(lines.size()), static_cast<Index>(lines.front().size()), options);
-  for (std::size_t row = 0; row < lines.size(); ++row) {
-    const std::string where = "map of a grid world, line " + std::to_string(row + 1);
-    if (lines[row].size() != lines.front().size()) {
-      throw input_error(where, "it has " + std::to_string(lines[row].size()) + " cells",
-                        "give it as many as the first line, " + std::to_string(lines.front().size()));
+GridWorld GridWorld::parse(const std::string& map, const Options& options, const std::string& where) {
+  const std::vector<Line> lines = lines_of(map);
+  if (lines.empty()) throw input_error(where, "it is empty", "give a line for each row");
+  const std::size_t columns = lines.front().cells.size();
+  GridWorld world(static_cast<Index>(lines.size()), static_cast<Index>(columns), options);
+  std::size_t at = 0;
+  for (const auto& [number, cells] : lines) {
+    const std::string place = where + ", line " + std::to_string(number);
+    if (cells.size() != columns) {
+      throw input_error(place, "it has " + std::to_string(cells.size()) + " cells",
+                        "give it as many as the first row, " + std::to_string(columns));
     }
-    for (std::size_t column = 0; column < lines[row].size(); ++column) {
-      const Mark mark = mark_of(lines[row][column], options.step_reward, where);
-      const std::size_t at = row * lines.front().size() + column;
+    for (const char c : cells) {
+      const Mark mark = mark_of(c, options.step_reward, place);
       world.kinds_[at] = mark.kind;
-      world.rewards_[at] = mark.reward;
+      world.rewards_[at++] = mark.reward;
     }
   }
-  world.choose_starts("map of a grid world");
+  world.choose_starts(where);
   return world;
 }
 
 GridWorld GridWorld::load(const std::string& path, const Options& options) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw input_error(path, "it cannot be read", "name a text file with the map of a grid world");
-  return parse(text.str(), options);
+  return parse(read_file_bytes(path), options, path);
 }
 
 GridWorld GridWorld::open(Index rows, Index columns, const Options& options) {
@@ -151,6 +157,10 @@ Index GridWorld::neighbour(Index state, Index direction) const {
 TabularMdp GridWorld::tables() const {
   TabularMdp mdp;
   mdp.states = rows_ * columns_;
+  if (mdp.states > most_states_of_tables) {
+    throw input_error("grid world", "it has " + std::to_string(mdp.states) + " cells",
+                      "choose at most " + std::to_string(most_states_of_tables) + " for tables");
+  }
   mdp.actions = directions;
   mdp.discount = options_.discount;
   mdp.rewards = rewards_;

@@ -19,11 +19,13 @@ class GridWorld {
     double discount = 0.99;      ///< Of the tables, and of the built-in expert; 0 or more, below 1.
   };
 
-  /// A map, a line for each row: '.' open, '#' a wall, 'S' a start, 'G' a goal (reward 1, ends the episode), 'X' a pit
+  /// A map, a line for each row (empty lines do not count): '.' open, '#' a wall, 'S' a start, 'G' a goal (reward 1,
+  /// ends the episode), 'X' a pit
   /// (-1, ends it), '0' ... '9' open with a tenth of that as its reward. Without an 'S', every cell that neither is a
   /// wall nor ends the episode is a start. Errors: input_error for another character, lines of different length, or no
-  /// start.
-  static GridWorld parse(const std::string& map, const Options& options);
+  /// start, naming `where` it stands.
+  static GridWorld parse(const std::string& map, const Options& options,
+                         const std::string& where = "map of a grid world");
   static GridWorld parse(const std::string& map) { return parse(map, Options{}); }
   /// The map that a file holds. Errors: as parse, naming the file.
   static GridWorld load(const std::string& path, const Options& options);
@@ -39,6 +41,7 @@ class GridWorld {
   Index state_at(Index row, Index column) const { return row * columns_ + column; }
 
   /// State s is the cell in row s / columns, column s % columns. A wall is a state that nothing leads to.
+  /// Errors: input_error for more than 10,000 states: the transitions are S x 4 x S numbers.
   TabularMdp tables() const;
 
   /// The task's rules; its expert goes where value iteration says. Errors: input_error where the world is too large, or

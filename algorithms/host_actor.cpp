@@ -21,6 +21,19 @@ std::vector<std::size_t> running_rows(Stream& stream, const ActorInput& input) {
   return running;
 }
 
+std::int32_t checked_class(std::int32_t label, const TaskDescription& task) {
+  if (label >= 0 && label < task.action_count) return label;
+  throw input_error("task '" + task.name + "'",
+                    "the function gave class " + std::to_string(label) + ", and there are 0 to " +
+                        std::to_string(task.action_count - 1),
+                    "look at the function given to FunctionActor");
+}
+
+void require_function(bool there, const Task& task) {
+  if (there) return;
+  throw input_error("task '" + task.description().name + "'", "FunctionActor was given no function", "give it one");
+}
+
 }  // namespace
 
 void HostActor::act(Stream& stream, const ActorInput& input, const ActionBatch& actions) {
@@ -52,6 +65,7 @@ void HostActor::act(Stream& stream, const ActorInput& input, const ActionBatch& 
 
 FunctionActor::FunctionActor(const Task& task, Continuous function)
     : HostActor(task.description()), continuous_(std::move(function)) {
+  require_function(static_cast<bool>(continuous_), task);
   if (!task.description().discrete) return;
   throw input_error("task '" + task.description().name + "'",
                     "its actions are discrete, and the function gives real ones",
@@ -60,6 +74,7 @@ FunctionActor::FunctionActor(const Task& task, Continuous function)
 
 FunctionActor::FunctionActor(const Task& task, Discrete function)
     : HostActor(task.description()), discrete_(std::move(function)) {
+  require_function(static_cast<bool>(discrete_), task);
   if (task.description().discrete) return;
   throw input_error("task '" + task.description().name + "'",
                     "its actions are continuous, and the function gives the number of a class",
@@ -72,7 +87,7 @@ void FunctionActor::decide(Index rows, std::span<const float> observations, cons
   for (std::size_t m = 0; m < static_cast<std::size_t>(rows); ++m) {
     const auto observation = observations.subspan(m * observation_size, observation_size);
     if (discrete_) {
-      decisions.labels[m] = discrete_(observation);
+      decisions.labels[m] = checked_class(discrete_(observation), task());
     } else {
       continuous_(observation, decisions.values.subspan(m * action_size, action_size));
     }

@@ -37,7 +37,8 @@ class FunctionActor : public HostActor {
   using Continuous = std::function<void(std::span<const float> observation, std::span<float> action)>;
   using Discrete = std::function<std::int32_t(std::span<const float> observation)>;
 
-  /// Errors: input_error for a task with the other kind of actions.
+  /// Errors: input_error for no function, and for a task with the other kind of actions; of act(), for a number that is
+  /// no class of the task.
   FunctionActor(const Task& task, Continuous function);
   FunctionActor(const Task& task, Discrete function);
 

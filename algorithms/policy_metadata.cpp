@@ -65,10 +65,6 @@ void check(const SafetensorsFile& file, const PolicyDescription& description) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 json to_json(const PolicyHead& head) {
   json text{{"kind", policy_head_name(head.kind)}, {"state_dependent_deviation", head.state_dependent_deviation}};
   if (head.kind == PolicyHead::Kind::mixture) text["components"] = head.mixture_components;
@@ -134,8 +130,8 @@ void write_policy_metadata(const PolicyDescription& description, SafetensorsFile
   if (has_head) text["head"] = to_json(description.head);
   if (remembers) text["memory"] = to_json(description.memory);
   file.metadata["mynah.policy"] = text.dump();
-  file.metadata["format"] =
-      "pt";  // what torch's loaders expect: tensors as torch.nn.Sequential names and lays them out
+  // What torch's loaders expect: tensors as torch.nn.Sequential names and lays them out.
+  file.metadata["format"] = "pt";
 }
 
 PolicyDescription read_policy_metadata(const SafetensorsFile& file) {

@@ -15,7 +15,7 @@ struct RolloutOptions {
   Index first_episode = 0;  ///< Number of the first; below 2³¹ - episodes.
   Index batch_size = 256;   ///< Episodes that run side by side.
 
-  /// Errors: input_error naming the option as it stands on the command line.
+  /// Errors: input_error naming the option, as it stands on the command line where it does.
   void validate() const;
 };
 

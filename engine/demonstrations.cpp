@@ -180,11 +180,17 @@ Demonstrations Demonstrations::select(std::span<const Index> chosen) const {
 }
 
 Demonstrations Demonstrations::consecutive_rows(Index first, Index count) const {
-  const Index end = count > 0 ? first + count : rows();
-  if (first < 0 || count < 0 || first >= end || end > rows()) {
-    throw input_error(name_of(*this), fmt::format("has no rows {} to {}: there are {}", first, end - 1, rows()),
+  if (first < 0 || first >= rows()) {
+    throw input_error(name_of(*this), fmt::format("has no row {}: there are {}, counted from 0", first, rows()),
+                      "begin earlier");
+  }
+  if (count < 0 || count > rows() - first) {
+    throw input_error(name_of(*this),
+                      fmt::format("has no rows {} to {}: there are {}", first,
+                                  static_cast<std::uint64_t>(first) + static_cast<std::uint64_t>(count) - 1, rows()),
                       "ask for fewer, or begin earlier");
   }
+  const Index end = count > 0 ? first + count : rows();
   Demonstrations result = without_rows(*this);
   append_range(*this, {first, end}, result);
   for (const Index episode_end : episode_ends) {

@@ -97,6 +97,13 @@ TEST(Comparison, RefusesTooLittle) {
   EXPECT_THAT(refused(one_episode, Resample::automatic), testing::HasSubstr("one episode of 'old'"));
   const std::vector<ComparedRun> few_seeds{run_of("old", 1, 4, 200.0), run_of("new", 3, 4, 190.0)};
   EXPECT_THAT(refused(few_seeds, Resample::seeds), testing::HasSubstr("'new' has 3 seeds"));
+  EXPECT_THAT(refused({}, Resample::automatic), testing::HasSubstr("run 0 is the baseline, of 0 runs"));
+  const std::vector<ComparedRun> unlike{run_of("old", 1, 4, 200.0), run_of("new", 1, 3, 190.0)};
+  EXPECT_THAT(refused(unlike, Resample::automatic),
+              testing::HasSubstr("'new': has a seed of 3 episodes, and the baseline has 4"));
+  std::vector<ComparedRun> nameless{run_of("old", 1, 4, 200.0), run_of("new", 2, 4, 190.0)};
+  nameless[1].seeds.pop_back();
+  EXPECT_THAT(refused(nameless, Resample::automatic), testing::HasSubstr("'new': has returns of 2 seeds and 1 names"));
 }
 
 }  // namespace

@@ -438,6 +438,20 @@ TEST_F(FilmOfTask, ClassicTasksHavePictures) {
   }
 }
 
+/// Every grid world that is a task fits a GIF, whose sizes have 16 bits, and a video, whose sizes are even.
+TEST(Drawing, PicturesOfGridWorldsHaveSizesThatFilmsCanHave) {
+  for (const char* size : {"256x1", "1x256", "64x4", "16", "17x3"}) {
+    TaskOptions options;
+    options.parameters["size"] = size;
+    const View view = make_picture(make_task("gridworld", options)->description())->view();
+    for (const int side : {view.width, view.height()}) {
+      EXPECT_GE(side, 2) << size;
+      EXPECT_LE(side, 1000) << size;
+      EXPECT_EQ(side % 2, 0) << size;
+    }
+  }
+}
+
 TEST_F(FilmOfTask, RefusesWhatItCannotDo) {
   const auto refused = [&](const std::string& name, const FilmOptions& options) -> std::string {
     try {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -44,8 +45,10 @@ struct Trajectories {
   }
 };
 
+/// Infinite for what is no number, which std::max would pass over.
 double distance(double value, double expected) {
-  return std::abs(value - expected) / std::max(1.0, std::abs(expected));
+  const double difference = std::abs(value - expected) / std::max(1.0, std::abs(expected));
+  return std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
 }
 
 /// The largest of each, relative where a number is larger than 1.
@@ -111,7 +114,7 @@ TYPED_TEST(AgainstGymnasium, FiftyEpisodesMoveAsGymnasiums) {
   EXPECT_LT(worst.state, tolerance<TypeParam>);
   EXPECT_LT(worst.observation, std::max(2e-7, tolerance<TypeParam>));
   EXPECT_LT(worst.reward, std::max(2e-7, tolerance<TypeParam>));
-  if (TypeParam::max_steps != 200 || std::string(TypeParam::name) != "Pendulum-v1") {
+  if (std::string(TypeParam::name) != "Pendulum-v1") {  // which never ends by itself
     EXPECT_GE(std::accumulate(of.terminated.begin(), of.terminated.end(), 0), 10);
   }
 }
@@ -145,7 +148,7 @@ TEST(Dynamics, CartPolePredictsTheRecordedDemonstrations) {
     wrong_ends += terminated != (recorded.terminals[static_cast<std::size_t>(m)] != 0) ? 1 : 0;
     for (Index i = 0; i < 4; ++i) {
       const auto expected = static_cast<double>(recorded.next_observations[static_cast<std::size_t>(4 * m + i)]);
-      worst = std::max(worst, std::abs(state[i] - expected) / std::max(1.0, std::abs(expected)));
+      worst = std::max(worst, distance(state[i], expected));
     }
   }
   // The recording starts each step from a float32 image of a state in double: half a unit in the last place, twice.

@@ -102,6 +102,21 @@ TEST(FilteredCollection, AFailureLeavesTheEpisodesThatWereGoodEnough) {
   EXPECT_EQ(partial.observations, one_by_one.observations);
 }
 
+TEST(FilteredCollection, KeepsWhatReachedTheReturnWhereItFails) {
+  Stream stream(DeviceId{});
+  const auto task = make_task("cartpole");
+  const auto random = make_random_policy(*task, 4);
+  CollectOptions options;
+  options.episodes = 20;
+  const FilteredDemonstrations all = collect_filtered(stream, *task, *random, options, {30.0, 0});
+  Demonstrations kept;
+  EXPECT_THROW(collect_filtered(stream, *task, *random, options, {30.0, all.dropped + 19}, &kept), Error);
+  ASSERT_EQ(kept.episodes(), 19);
+  EXPECT_TRUE(std::equal(kept.observations.begin(), kept.observations.end(), all.demonstrations.observations.begin()));
+  kept.validate();
+  EXPECT_THROW(collect_filtered(stream, *task, *random, options, {std::nan(""), 0}), Error);
+}
+
 /// For CartPole.
 Policy new_policy(DeviceId device) {
   PolicyDescription description;

@@ -230,7 +230,14 @@ TEST(GridWorld, WorldsThatMakeNoSenseAreRefused) {
   EXPECT_THAT(parsed("..\n..."), HasSubstr("line 2"));
   EXPECT_THAT(parsed(".?"), HasSubstr("'?' is no kind of cell"));
   EXPECT_THAT(parsed("##\nGX"), HasSubstr("no cell can be a start"));
+  EXPECT_THAT(parsed("..\n\n..."), HasSubstr("line 3"));
   EXPECT_THAT(message_of([] { GridWorld::load("/no/such/map", {}); }), HasSubstr("/no/such/map"));
+  EXPECT_THAT(message_of([] { GridWorld::load("/", {}); }), HasSubstr("/: "));
+  const TemporaryFolder folder;
+  const std::string path = (folder / "map.txt").string();
+  std::ofstream(path) << ".G\n.?\n";
+  EXPECT_THAT(message_of([&] { GridWorld::load(path, {}); }), HasSubstr(path + ", line 2: '?'"));
+  EXPECT_THAT(message_of([] { GridWorld::open(1000, 1000, {}).tables(); }), HasSubstr("at most 10000 for tables"));
   EXPECT_THAT(message_of([] { GridWorld::regions(10, 4, 0, {}); }), HasSubstr("divisor"));
   const auto made = [](const std::map<std::string, std::string>& parameters) {
     TaskOptions options;

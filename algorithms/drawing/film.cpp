@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/atomic_file.h"
 #include "engine/buffer.h"
 #include "kernels/error.h"
 
@@ -85,6 +86,7 @@ std::unique_ptr<Film> make_film(const std::filesystem::path& path, const Picture
   if (!(frames_per_second >= 1.0 && frames_per_second <= 100.0)) {
     throw input_error("--fps", fmt::format("it is {:g}", frames_per_second), "choose a number from 1 to 100");
   }
+  static_cast<void>(AtomicFile(path));  // a place that cannot be written to is refused before an episode runs
   const std::string kind = path.extension().string();
   if (kind == ".svg") return make_svg_film(path, picture, frames_per_second);
   if (kind == ".gif") return make_gif_film(path, picture, frames_per_second);

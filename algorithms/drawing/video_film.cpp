@@ -76,8 +76,13 @@ class Ffmpeg {
     ::close(ends[1]);
     if (failure != 0) {
       ::close(input_);
-      throw input_error("--record", "an .mp4 is made by the command ffmpeg, which is not installed",
-                        "install the package ffmpeg (apt-get install ffmpeg), or record a .gif or .svg");
+      const bool missing = failure == ENOENT;
+      throw input_error(
+          "--record",
+          fmt::format("an .mp4 is made by the command ffmpeg, which {}",
+                      missing ? "is not installed" : fmt::format("cannot be started: {}", std::strerror(failure))),
+          missing ? "install the package ffmpeg (apt-get install ffmpeg), or record a .gif or .svg"
+                  : "run `ffmpeg -version` by hand, or record a .gif or .svg");
     }
   }
   Ffmpeg(const Ffmpeg&) = delete;

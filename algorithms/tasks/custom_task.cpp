@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "algorithms/host_rows.h"
@@ -24,7 +25,8 @@ TaskDescription checked(TaskDescription d) {
   const auto count = [](const std::vector<std::string>& names) { return static_cast<Index>(names.size()); };
   require(!d.name.empty(), "it has no name", "set TaskDescription::name");
   require(d.observation_size >= 1, "it has no observation", "set TaskDescription::observation_size");
-  require(d.max_steps >= 1, "its episodes have no limit of steps", "set TaskDescription::max_steps");
+  require(d.max_steps >= 1 && d.max_steps <= std::numeric_limits<std::int32_t>::max(),
+          fmt::format("its limit of steps is {}", d.max_steps), "set TaskDescription::max_steps to 1 or more");
   d.discrete = d.action_count > 0;
   require(d.discrete != (d.action_size > 0), "it has to have either an action_size or an action_count",
           "set one of the two in its TaskDescription");
@@ -123,7 +125,11 @@ std::uint32_t EpisodeRandom::word() {
 }
 
 CustomTask::CustomTask(TaskDescription description, MakeEnvironment make)
-    : Task(checked(std::move(description))), make_(std::move(make)) {}
+    : Task(checked(std::move(description))), make_(std::move(make)) {
+  if (make_) return;
+  throw input_error("task '" + this->description().name + "'", "there is no function that makes environments",
+                    "give CustomTask one");
+}
 
 CustomTask::~CustomTask() = default;
 
@@ -158,7 +164,7 @@ void CustomTask::observe(const Place& place, std::span<float> observation, Envir
 
 StepOutcome CustomTask::checked_step(const Place& place, const EpisodeAction& action, Environment& environment) const {
   const StepOutcome outcome = environment.step(action);
-  if (!std::isfinite(outcome.reward)) {
+  if (!std::isfinite(static_cast<float>(outcome.reward))) {
     refuse(place, fmt::format("the reward is {}", outcome.reward), "look at the environment's step()");
   }
   return outcome;
@@ -188,10 +194,13 @@ void CustomTask::begin(Stream& stream, const std::function<Start(Index row)>& st
   HostBatch host(batch.rows(), description().observation_size);
   ++ticket_;
   while (environments_.size() < host.rows) {
-    environments_.push_back(make_());
-    if (environments_.back() != nullptr) continue;
-    environments_.pop_back();
-    refuse({start(0).episode, 0}, "no environment was made", "let the function given to CustomTask return one");
+    const Place place{start(0).episode, 0};
+    std::unique_ptr<Environment> made;
+    guarded(place, [&] { made = make_(); });
+    if (made == nullptr) {
+      refuse(place, "no environment was made", "let the function given to CustomTask return one");
+    }
+    environments_.push_back(std::move(made));
   }
   for (std::size_t m = 0; m < host.rows; ++m) {
     const Start one = start(static_cast<Index>(m));

@@ -59,14 +59,15 @@ class Environment {
 ///   const mynah::CustomTask task(d, [] { return std::make_unique<Docking>(); });
 ///
 /// Errors of reset and step: input_error naming task, episode, step and column for an observation or a reward that is
-/// not finite and for an action that is NaN or no class, and with what() for an exception of the environment; the batch
-/// is as it was before the call. A second batch, or VectorTask, may only begin when the first is no longer stepped;
-/// VectorTask takes it on the CPU only.
+/// not finite (as float) and for an action that is NaN or no class, and with what() for an exception of the
+/// environment; the batch is as it was before the call. A second batch, or VectorTask, may only begin when the first is
+/// no longer stepped; VectorTask takes it on the CPU only.
 class CustomTask : public Task {
  public:
   using MakeEnvironment = std::function<std::unique_ptr<Environment>()>;
 
-  /// description.state_size is not looked at. Errors: input_error for a description that does not fit itself.
+  /// description.state_size is not looked at. Errors: input_error for a description that does not fit itself, and for
+  /// no function.
   CustomTask(TaskDescription description, MakeEnvironment make);
   ~CustomTask() override;
 

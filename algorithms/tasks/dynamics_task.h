@@ -20,8 +20,7 @@ bool are_measured(const TaskOptions& options, const Dynamics& dynamics) {
 ///   static constexpr const char* name = "CartPole-v1";
 ///   static constexpr const char* observation_names[] = {...};             // [observation_size]
 ///   static constexpr const char* action_names[] = {...};                  // [action_size] or [action_count]
-///   static constexpr double random_return = ..., expert_return = ...;     // ReferenceReturns, where they were
-///   measured
+///   static constexpr double random_return = ..., expert_return = ...;     // ReferenceReturns, if measured
 ///
 /// Dynamics whose parameters leave those returns as they are say so: bool has_reference_returns() const.
 template <class Dynamics>

@@ -50,7 +50,7 @@ void check(const TaskOptions& options) {
   constexpr Index limit = std::numeric_limits<std::int32_t>::max();
   if (options.max_steps < 0 || options.max_steps > limit) {
     throw input_error("--max-steps", "it is " + std::to_string(options.max_steps),
-                      "choose 1 or more, or 0 for the task's own limit");
+                      "choose 1 to " + std::to_string(limit) + ", or 0 for the task's own limit");
   }
 }
 

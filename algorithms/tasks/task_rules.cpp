@@ -34,7 +34,9 @@ TaskOptions TaskRules::options(const std::string& model) const {
     if (equals == std::string::npos || equals == 0) {
       throw input_error("--task-option " + text, "it has no name and value", "write KEY=VALUE, such as opening=right");
     }
-    options.parameters[text.substr(0, equals)] = text.substr(equals + 1);
+    if (!options.parameters.emplace(text.substr(0, equals), text.substr(equals + 1)).second) {
+      throw input_error("--task-option " + text, "it is chosen twice", "give every KEY once");
+    }
   }
   return options;
 }

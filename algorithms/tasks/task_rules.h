@@ -13,7 +13,7 @@ struct TaskRules {
 
   /// Adds fixed-horizon, max-steps and task-option; the table points into this object.
   void add_to(OptionTable& table);
-  /// Errors: input_error for a parameter without a name or a value.
+  /// Errors: input_error for a parameter without a name or a value, or whose name comes twice.
   TaskOptions options(const std::string& model = {}) const;
   /// Files that parameters name get their whole path, so that the rules mean the same from any folder.
   void make_files_absolute();

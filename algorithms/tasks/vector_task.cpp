@@ -7,8 +7,8 @@ namespace mynah {
 VectorTask::VectorTask(Stream& stream, const Task& task, const VectorTaskOptions& options)
     : stream_(&stream), task_(&task), options_(options) {
   const Index rows = options.copies;
-  if (rows < 1) throw input_error("--copies", "it is " + std::to_string(rows), "ask for 1 or more");
-  if (options.first_copy < 0) throw input_error("first_copy", "it is negative", "number the copies from 0");
+  if (rows < 1) throw input_error("VectorTask: copies", "it is " + std::to_string(rows), "ask for 1 or more");
+  if (options.first_copy < 0) throw input_error("VectorTask: first_copy", "it is negative", "number the copies from 0");
   const TaskDescription& d = task.description();
   const DeviceId device = stream.device();
   states_ = {device, rows * d.state_size};

@@ -66,7 +66,7 @@ void record_actions(Stream& stream, const Task& task, Actor& actor, Workload& wo
     task.step(stream, actions, memory.batch);
   }
   for (const std::int32_t status : memory.status) {
-    if (status != 0) throw input_error("--steps", "an episode ended before", "give fewer, or a better policy");
+    if (status != 0) throw input_error("--steps", "an episode ended before so many", "give fewer, or a better policy");
   }
 }
 
@@ -124,10 +124,14 @@ int run(int argc, char** argv) {
   app.add_option("--task", robot_name, "Name of a built-in robot, or a TOML file")->capture_default_str();
   app.add_option("--model", model_file, "MJCF file")->required();
   app.add_option("--policy", policy_file, "Whose actions are taken")->required();
-  app.add_option("--rows", work.rows, "Robots side by side")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--steps", work.steps, "Of every robot")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--rounds", rounds, "Of which the medians are")->capture_default_str()->check(CLI::PositiveNumber);
-  CLI11_PARSE(app, argc, argv);
+  app.add_option("--rows", work.rows, "Robots side by side")->capture_default_str()->check(CLI::Range(1, 1000000));
+  app.add_option("--steps", work.steps, "Of every robot")->capture_default_str()->check(CLI::Range(1, 1000000));
+  app.add_option("--rounds", rounds, "Of which the medians are")->capture_default_str()->check(CLI::Range(1, 1000000));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
 
   const auto task = make_task(robot_name, {.model = model_file});
   Index frame_skip = 0;

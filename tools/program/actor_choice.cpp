@@ -13,6 +13,21 @@
 #include "tools/program/command.h"
 
 namespace mynah::program {
+namespace {
+
+/// Its errors name the policy: several may have been asked for.
+std::unique_ptr<Actor> make_policy_actor(Ensemble& ensemble, const Task& task, const PolicyActor::Options& options,
+                                         const std::string& who) {
+  try {
+    if (ensemble.size() > 1) return std::make_unique<EnsembleActor>(ensemble, task);
+    return std::make_unique<PolicyActor>(ensemble.member(0), task, options);
+  } catch (const Error& error) {
+    throw Error(error.cause(), who + ", " + error.place(), error.problem(), error.remedy());
+  }
+}
+
+}  // namespace
+
 void add_task_options(CLI::App& command, TaskRequest& request) {
   command.add_option("--task", request.name, known_tasks() + "\n(in any case, also without the version)");
   OptionTable rules;
@@ -30,6 +45,8 @@ void add_task_options(CLI::App& command, TaskRequest& request) {
 
 ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, const std::string& device,
                          std::uint64_t seed, bool sampled, double command_timeout) {
+  if (who.empty())
+    throw input_error("policy", "its name is empty", "name a run folder, a policy file, expert or random");
   constexpr std::string_view command = "command:";
   const bool built_in = who == "expert" || who == "random" || who.starts_with(command);
   if (sampled && built_in) {
@@ -55,10 +72,8 @@ ActorChoice::ActorChoice(const std::string& who, const TaskRequest& request, con
   } else if (sampled && ensemble->size() > 1) {
     throw input_error("--sampled", who + " is a population, which acts as one by the mean of its members",
                       "name one of them: " + who + "/members/000.safetensors");
-  } else if (ensemble->size() > 1) {
-    actor = std::make_unique<EnsembleActor>(*ensemble, *task);
   } else {
-    actor = std::make_unique<PolicyActor>(ensemble->member(0), *task, PolicyActor::Options{sampled, seed});
+    actor = make_policy_actor(*ensemble, *task, {sampled, seed}, who);
   }
 }
 

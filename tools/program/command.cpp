@@ -2,9 +2,14 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+
+#include "engine/atomic_file.h"
+#include "engine/text_excerpt.h"
+#include "kernels/error.h"
 
 namespace mynah::program {
 namespace {
@@ -69,6 +74,40 @@ void add_options(CLI::App& command, const OptionTable& table) {
   declare_all(command, table, [shared](const std::string& name, const std::vector<std::string>& texts) {
     shared->set(name, texts, "--" + name);
   });
+}
+
+void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& help) {
+  command.add_option("--seed", seed, help)
+      ->capture_default_str()
+      ->check(
+          [](const std::string& text) {
+            return text.starts_with('-') ? text + " is below 0: give a whole number from 0 on" : std::string();
+          },
+          "");
+}
+
+void require_writable(const std::string& file) {
+  const AtomicFile probe(file);  // without commit() it leaves nothing behind
+}
+
+void require_writable_demonstrations(const std::string& file) {
+  const std::string kind = std::filesystem::path(file).extension().string();
+  if (kind == ".csv" || kind == ".jsonl") {
+    throw input_error(file, "demonstrations are written in the format .npz, not " + kind, "end the name with .npz");
+  }
+  require_writable(file);
+}
+
+std::string evaluate_command(const std::string& run, const std::string& task, const std::string& model,
+                             const std::string& rules) {
+  std::string command = "mynah evaluate " + shell_quoted(run);
+  if (task.empty()) command += " --task TASK";
+  if (task.ends_with(".toml")) {
+    command += " --task " + shell_quoted(task);  // it names its model
+  } else if (!model.empty()) {
+    command += " --model " + shell_quoted(model);
+  }
+  return command + rules + " --episodes 100";
 }
 
 TableOptions::TableOptions(CLI::App& command, OptionTable table) : table_(std::move(table)) {

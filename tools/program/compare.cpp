@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -42,6 +41,24 @@ std::vector<std::string> parts_of(const std::string& text, char separator) {
   return parts;
 }
 
+Resample parse_resample(const std::string& text) {
+  if (text == "auto") return Resample::automatic;
+  if (text == "seeds") return Resample::seeds;
+  if (text == "episodes") return Resample::episodes;
+  throw input_error("--resample " + text, "is nothing that can be drawn", "give auto, seeds or episodes");
+}
+
+/// A policy that counts as several seeds would make intervals too short.
+void refuse_equal_seeds(const ComparedRun& run) {
+  for (std::size_t s = 1; s < run.seeds.size(); ++s) {
+    if (std::find(run.seeds.begin(), run.seeds.begin() + static_cast<Index>(s), run.seeds[s]) ==
+        run.seeds.begin() + static_cast<Index>(s)) {
+      continue;
+    }
+    throw input_error("'" + run.name + "'", "names " + run.seeds[s] + " twice", "name each policy once");
+  }
+}
+
 /// "RUN" or "NAME=PATH,PATH,...", without returns yet: a population's members are seeds of it.
 ComparedRun parse_run(const std::string& text) {
   const std::size_t equals = text.find('=');
@@ -58,6 +75,7 @@ ComparedRun parse_run(const std::string& text) {
     }
     for (const std::filesystem::path& file : find_members(path)) run.seeds.push_back(file.string());
   }
+  refuse_equal_seeds(run);
   return run;
 }
 
@@ -132,6 +150,9 @@ void run(const Request& request) {
   }
   TaskRequest task = request.task;
   task.name = task_of(runs, request);
+  for (const ComparedRun& one : runs) {  // before episodes are run
+    static_cast<void>(resample_of(one.name, one.seeds.size(), request.rollout.episodes, request.comparison.resample));
+  }
   for (ComparedRun& one : runs) run_seeds(one, task, request);
   const ComparisonResult result =
       compare(make_task(task.name, task.rules.options(task.model))->description(), runs, baseline, request.comparison);
@@ -144,30 +165,27 @@ void run(const Request& request) {
 void add_compare(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "compare",
-      "Compare runs in one task: mean and interquartile mean of the returns, also between the random policy (0) and "
-      "the\n"
-      "expert (1), optimality gap, and how probably a run's episode is better than one of the baseline, each with a 95 "
-      "%\nbootstrap interval; per run and per seed.");
+      "Compare runs in one task: mean and interquartile mean of the returns, also between the random policy (0) and\n"
+      "the expert (1), optimality gap, and how probably a run's episode is better than one of the baseline, each with\n"
+      "a 95 % bootstrap interval; per run and per seed.");
   const auto request = std::make_shared<Request>();
   command
       ->add_option(
           "run", request->runs,
-          "Run folder, policy file, expert or random; or NAME=RUN,RUN,...: seeds of one algorithm. The members "
-          "of a\npopulation's folder are its seeds")
+          "Run folder, policy file, expert or random; or NAME=RUN,RUN,...: seeds of one algorithm. The members of\n"
+          "a population's folder are its seeds")
       ->required();
   command->add_option("--baseline", request->baseline, "One of the runs, by name or path, or a further one")
       ->required();
   add_task_options(*command, request->task);
   command->add_option("--episodes", request->rollout.episodes, "Episodes of every seed")->capture_default_str();
-  command->add_option("--seed", request->rollout.seed, "Of start states and resamples")->capture_default_str();
+  add_seed_option(*command, request->rollout.seed, "Of start states and resamples");
   command
-      ->add_option(
-          "--resample", request->comparison.resample,
+      ->add_option_function<std::string>(
+          "--resample", [request](const std::string& text) { request->comparison.resample = parse_resample(text); },
           "What intervals are about: other seeds (seeds), or these very policies in other episodes (episodes).\n"
           "auto: seeds where a run has 5 or more")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Resample>{
-          {"auto", Resample::automatic}, {"seeds", Resample::seeds}, {"episodes", Resample::episodes}}))
-      ->type_name("auto|seeds|episodes");
+      ->default_str("auto");
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();
   add_json_flag(*command, request->json);
   command->callback([request] {

@@ -24,6 +24,7 @@ void run(const Request& request) {
     throw input_error("mynah inspect", "--drop-episode and --out go together",
                       "for example: mynah inspect " + request.file + " --drop-episode 12 --out clean.npz");
   }
+  if (!request.out.empty()) require_writable_demonstrations(request.out);
   LoadOptions options;
   options.require_finite = false;
   Demonstrations demonstrations = load_demonstrations(request.file, options);

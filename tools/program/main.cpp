@@ -1,10 +1,14 @@
 // The program `mynah`: parses, calls, prints. Exit codes: 0; 2 for the user's input; 1 for anything else.
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "engine/linear_tuning.h"
 #include "engine/nearest_name.h"
@@ -31,40 +35,82 @@ void print_error(const std::string& text) {
   std::fprintf(stderr, "mynah: %s\n", indented.c_str());
 }
 
-/// CLI11 calls an unknown verb a missing one; this names it.
-void refuse_unknown_verb(const CLI::App& app, int count, char** arguments) {
-  if (count < 2 || arguments[1][0] == '-') return;
+/// CLI11 calls an unknown verb a missing one; this names it. rest: the arguments behind `called`, such as "mynah
+/// train".
+void refuse_unknown_verb(const CLI::App& app, const std::string& called, std::span<char* const> rest) {
   std::vector<std::string> verbs;
   for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
-  const std::string given = arguments[1];
-  if (std::find(verbs.begin(), verbs.end(), given) != verbs.end()) return;
+  if (verbs.empty() || rest.empty() || rest[0][0] == '-') return;
+  const std::string given = rest[0];
+  for (const CLI::App* verb : app.get_subcommands({})) {
+    if (verb->get_name() == given)
+      return refuse_unknown_verb(*verb, fmt::format("{} {}", called, given), rest.subspan(1));
+  }
   const std::string nearest = mynah::nearest_name(given, verbs);
-  throw mynah::input_error("mynah " + given, "there is no such verb",
-                           (nearest.empty() ? "" : "did you mean `mynah " + nearest + "`? ") + "see `mynah --help`");
+  throw mynah::input_error(
+      called + " " + given, "there is no such verb",
+      (nearest.empty() ? "" : "did you mean `" + called + " " + nearest + "`? ") + "see `" + called + " --help`");
+}
+
+/// The verb that the arguments named, and how it is called: "mynah train bc".
+struct CalledVerb {
+  explicit CalledVerb(const CLI::App& program) : app(&program), name(program.get_name()) {
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+      name += " " + app->get_name();
+    }
+  }
+  const CLI::App* app;
+  std::string name;
+};
+
+/// The option that `given` was probably meant to be, or nothing.
+std::string nearest_option(const CLI::App& verb, const std::string& given) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  return mynah::nearest_name(given.substr(0, given.find('=')), known);
+}
+
+/// What is wrong with a command line, in the words of this program where CLI11's say too little.
+mynah::Error wrong_use(const CLI::App& program, const CLI::ParseError& error) {
+  const CalledVerb verb(program);
+  const std::string help = "see `" + verb.name + " --help`", text = error.what();
+  constexpr std::string_view given_often = ": At Most 1 required but received ";
+  if (const std::size_t at = text.find(given_often); at != std::string::npos) {
+    return mynah::input_error(text.substr(0, at), "is given " + text.substr(at + given_often.size()) + " times",
+                              "give it once; " + help);
+  }
+  const std::string place = verb.app == &program ? "command line" : verb.name;
+  const std::vector<std::string> unknown = program.remaining(true);
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError) || unknown.empty()) {
+    return mynah::input_error(place, text, help);
+  }
+  const auto option =
+      std::find_if(unknown.begin(), unknown.end(), [](const auto& one) { return one.starts_with('-'); });
+  if (option == unknown.end()) return mynah::input_error(place, "'" + unknown.front() + "' is not expected", help);
+  const std::string nearest = nearest_option(*verb.app, *option);
+  return mynah::input_error(place, "there is no option " + *option,
+                            (nearest.empty() ? "" : "did you mean " + nearest + "? ") + help);
 }
 
 int run(int count, char** arguments) {
   CLI::App app(description, "mynah");
   app.set_version_flag("--version", MYNAH_VERSION);
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    std::string verb = failed->get_name();
-    for (const CLI::App* parent = failed->get_parent(); parent != nullptr; parent = parent->get_parent()) {
-      verb.insert(0, " ").insert(0, parent->get_name());
-    }
-    return "mynah: " + std::string(error.what()) + "\n       see `" + verb + " --help`\n";
-  });
   using namespace mynah::program;
   for (const auto add : {add_record, add_inspect, add_train, add_resume, add_evaluate, add_compare, add_predict,
                          add_export, add_devices}) {
     add(app);
   }
   app.parse_complete_callback([] { mynah::use_linear_tuning_of_environment(); });  // before the verb's
-  refuse_unknown_verb(app, count, arguments);
+  refuse_unknown_verb(app, "mynah", std::span(arguments, static_cast<std::size_t>(count)).subspan(1));
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    throw wrong_use(app, error);
   }
   return 0;
 }
@@ -74,7 +120,7 @@ int run(int count, char** arguments) {
 int main(int count, char** arguments) {
   try {
     const int code = run(count, arguments);
-    if (std::fflush(stdout) != 0) {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
       print_error("standard output: cannot be written");
       return 2;
     }

@@ -125,6 +125,7 @@ void run(const Request& request) {
                           std::to_string(policy.observation_size()),
                       "give data of the task that the policy was trained for");
   }
+  if (!request.out.empty()) require_writable(request.out);
   const Predictions predictions = predict(policy, data);
   if (!request.out.empty()) write_file_atomically(request.out, predictions.csv);
   nlohmann::ordered_json object{{"rows", data.rows()}};
@@ -141,7 +142,7 @@ void run(const Request& request) {
   if (!request.out.empty()) object["out"] = request.out;
   if (request.json) return print_json(object);
   if (request.out.empty()) {
-    fmt::print("{}", predictions.csv);
+    std::fputs(predictions.csv.c_str(), stdout);  // main() looks whether it could be written
   } else {
     fmt::print("{} actions in {}\n", data.rows(), request.out);
   }
@@ -159,13 +160,13 @@ void run(const Request& request) {
 void add_predict(CLI::App& app) {
   CLI::App* command = app.add_subcommand("predict",
                                          "The policy's action for every observation of a file, as CSV on standard "
-                                         "output or in --out, and how far they are\n"
-                                         "from the actions recorded there. The run of a population gives the mean "
+                                         "output or in --out, and how far they\n"
+                                         "are from the actions recorded there. The run of a population gives the mean "
                                          "action of its members and, behind\n"
                                          "it, their disagreement: the standard deviation of each action, or the "
-                                         "mutual information in nats. A policy with a "
-                                         "memory goes through each episode from\n"
-                                         "its beginning; the last actions that it sees are those recorded.");
+                                         "mutual information in nats. A policy\n"
+                                         "with a memory goes through each episode from its beginning; the last "
+                                         "actions that it sees are those recorded.");
   const auto request = std::make_shared<Request>();
   command->add_option("policy", request->policy, "Run folder or policy file")->required();
   command->add_option("--data", request->data, "Observations: a file of demonstrations")->required();

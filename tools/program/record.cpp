@@ -32,40 +32,41 @@ std::filesystem::path partial_path(std::filesystem::path out) {
   return out.replace_extension(".partial.npz");
 }
 
-/// call(partial); where it fails, what it left in partial is kept in a file.
-template <class Call>
-auto or_keep(const Request& request, const Call& call) {
+/// What failed before is what matters: where this fails too, it is said and no more.
+void keep(const Demonstrations& partial, const std::filesystem::path& path, const std::string& which) {
+  try {
+    save_demonstrations(path, partial);
+    fmt::print(stderr, "mynah: kept in {}: {} {} ({} steps) from before it failed{}\n", path.string(),
+               partial.episodes(), partial.episodes() == 1 ? "episode" : "episodes", partial.rows(), which);
+  } catch (const Error& error) {
+    fmt::print(stderr, "mynah: {} steps that were recorded before it failed are lost: {}\n", partial.rows(),
+               error.what());
+  }
+}
+
+FilteredDemonstrations collect_or_keep(ActorChoice& choice, const Request& request) {
   Demonstrations partial;
   try {
-    return call(&partial);
-  } catch (const Error&) {
-    if (partial.rows() > 0) {
-      save_demonstrations(partial_path(request.out), partial);
-      fmt::print(stderr, "mynah: kept in {}: {} {} ({} steps) from before it failed{}\n",
-                 partial_path(request.out).string(), partial.episodes(),
-                 partial.episodes() == 1 ? "episode" : "episodes", partial.rows(),
-                 request.least_return ? fmt::format(", of a return of {:g} or more", *request.least_return) : "");
+    if (request.least_return) {
+      return collect_filtered(choice.stream(), *choice.task, *choice.actor, request.collect,
+                              {*request.least_return, request.most_attempts}, &partial);
     }
+    return {collect(choice.stream(), *choice.task, *choice.actor, request.collect, &partial), 0};
+  } catch (const Error&) {
+    const std::string which =
+        request.least_return ? fmt::format(", of a return of {:g} or more", *request.least_return) : "";
+    if (partial.rows() > 0) keep(partial, partial_path(request.out), which);
     throw;
   }
 }
 
-FilteredDemonstrations collect_as_asked(const Request& request, ActorChoice& choice) {
-  return or_keep(request, [&](Demonstrations* partial) -> FilteredDemonstrations {
-    if (request.least_return) {
-      return collect_filtered(choice.stream(), *choice.task, *choice.actor, request.collect,
-                              {*request.least_return, request.most_attempts}, partial);
-    }
-    if (request.most_attempts > 0) {
-      throw input_error("--max-attempts", "is for --min-return alone", "add --min-return, or leave it out");
-    }
-    return {collect(choice.stream(), *choice.task, *choice.actor, request.collect, partial), 0};
-  });
-}
-
 void run(const Request& request) {
+  if (!request.least_return && request.most_attempts > 0) {
+    throw input_error("--max-attempts", "is for --min-return alone", "add --min-return, or leave it out");
+  }
+  require_writable_demonstrations(request.out);
   ActorChoice choice(request.policy, request.task, request.device, request.collect.seed, request.sampled);
-  const auto [demonstrations, dropped] = collect_as_asked(request, choice);
+  const auto [demonstrations, dropped] = collect_or_keep(choice, request);
   save_demonstrations(request.out, demonstrations);
   const Inspection inspection = inspect(demonstrations);
   if (request.json) {
@@ -108,10 +109,9 @@ void add_record(CLI::App& app) {
       "were kept are in NAME.partial.npz beside --out");
   command->add_option("--max-attempts", request->most_attempts,
                       "Episodes to run at most for --min-return; by default 100 for each that is wanted");
-  command->add_option("--seed", request->collect.seed, "Of start states, noise and drawn actions")
-      ->capture_default_str();
+  add_seed_option(*command, request->collect.seed, "Of start states, noise and drawn actions");
   command->add_option("--device", request->device, "cpu, cuda, cuda:N or auto")->capture_default_str();
-  command->add_option("--out", request->out, "File to write (.npz)")->required();
+  command->add_option("--out", request->out, "File to write (.npz); one that is there is replaced")->required();
   command->add_flag("--sampled", request->sampled,
                     "Draw actions from the policy's distribution (classes; --head gaussian or mixture), by --seed");
   add_json_flag(*command, request->json);

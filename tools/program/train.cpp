@@ -132,8 +132,9 @@ void print_outcome(const BehaviourCloningOutcome& outcome, const std::string& ru
     }
     fmt::print("\n");
   }
-  fmt::print("policy: {}\nevaluate it with: mynah evaluate {}{} --episodes 100\n", outcome.policy.string(), run,
-             outcome.task.empty() ? " --task TASK" : "");
+  const auto settings = settings_of_run<BehaviourCloningSettings>(run);
+  fmt::print("policy: {}\nevaluate it with: {}\n", outcome.policy.string(),
+             evaluate_command(run, settings.task, settings.model));
 }
 
 void train(TrainRequest& request) {
@@ -165,13 +166,12 @@ void add_train(CLI::App& app) {
   command->require_subcommand(1);
   CLI::App* cloning = command->add_subcommand(
       "bc",
-      "Behaviour cloning: supervised learning of the recorded actions, with mean squared error for continuous actions "
-      "(or\n"
-      "the negative logarithm of their likelihood, with --head gaussian or mixture) and\n"
-      "softmax cross-entropy for discrete ones. Episodes are held out for validation; training stops when they get no\n"
-      "better, and the best weights are kept. With --history, --chunk or --recurrent the policy remembers its episode. "
-      "--out becomes a folder with config.toml, metrics.jsonl, TensorBoard\n"
-      "events, checkpoints and policy.safetensors; a run that was stopped goes on with `mynah resume RUN`.");
+      "Behaviour cloning: supervised learning of the recorded actions, with mean squared error for continuous actions\n"
+      "(or the negative logarithm of their likelihood, with --head gaussian or mixture) and softmax cross-entropy for\n"
+      "discrete ones. Episodes are held out for validation; training stops when they get no better, and the best\n"
+      "weights are kept. With --history, --chunk or --recurrent the policy remembers its episode. --out becomes a\n"
+      "folder with config.toml, metrics.jsonl, TensorBoard events, checkpoints and policy.safetensors; a run that was\n"
+      "stopped goes on with `mynah resume RUN`.");
   const auto request = std::make_shared<TrainRequest>();
   request->options = std::make_unique<TableOptions>(*cloning, request->settings.table());
   cloning->add_option("--out", request->out, "Folder of the run, made new")->required();

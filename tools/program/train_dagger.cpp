@@ -67,8 +67,9 @@ void print_outcome(const DaggerOutcome& outcome, const std::string& run, bool js
     if (result.evaluation->normalized_mean) fmt::print(", normalized {:.3f}", *result.evaluation->normalized_mean);
     fmt::print("\n");
   }
-  fmt::print("policy: {}\nevaluate it with: mynah evaluate {}{} --episodes 100\n", outcome.policy.string(), run,
-             outcome.task_arguments);
+  const auto settings = settings_of_run<DaggerSettings>(run);
+  fmt::print("policy: {}\nevaluate it with: {}\n", outcome.policy.string(),
+             evaluate_command(run, settings.learner.task, settings.learner.model, settings.rules.command_line()));
 }
 
 void train(Request& request) {

@@ -17,7 +17,9 @@ class GridWorldPicture : public Picture {
   explicit GridWorldPicture(const Rules& rules) : rules_(rules) {}
 
   View view() const override {
-    return {0.0, 0.0, static_cast<double>(rules_.columns), static_cast<double>(rules_.rows), 400};
+    // A high world gets a narrow picture: a GIF has at most 65,535 rows of pixels.
+    const int width = rules_.rows <= 2 * rules_.columns ? 400 : 2 * std::max(1, 400 * rules_.columns / rules_.rows);
+    return {0.0, 0.0, static_cast<double>(rules_.columns), static_cast<double>(rules_.rows), width};
   }
   double steps_per_second() const override { return 4.0; }
 
