@@ -180,11 +180,13 @@ Demonstrations Demonstrations::select(std::span<const Index> chosen) const {
 }
 
 Demonstrations Demonstrations::consecutive_rows(Index first, Index count) const {
-  const Index end = count > 0 ? first + count : rows();
-  if (first < 0 || count < 0 || first >= end || end > rows()) {
-    throw input_error(name_of(*this), fmt::format("has no rows {} to {}: there are {}", first, end - 1, rows()),
-                      "ask for fewer, or begin earlier");
+  if (first < 0 || first >= rows() || count < 0 || count > rows() - first) {
+    throw input_error(name_of(*this),
+                      fmt::format("has no {}rows from row {} on: there are {}",
+                                  count == 0 ? "" : std::to_string(count) + " ", first, rows()),
+                      "ask for fewer (0: all that follow), or begin earlier, at 0 or later");
   }
+  const Index end = count > 0 ? first + count : rows();
   Demonstrations result = without_rows(*this);
   append_range(*this, {first, end}, result);
   for (const Index episode_end : episode_ends) {
