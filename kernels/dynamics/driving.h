@@ -245,7 +245,8 @@ struct Driving {
     return range;
   }
 
-  /// The nearest obstacles within the stations, in their frame; at most two fit, being 24 m apart or more.
+  /// The nearest obstacles within the stations, in their frame; at most two are within their 52.5 m, since of three
+  /// that follow each other the outer ones are 64 m apart or more.
   MYNAH_HOST_DEVICE static Index place_obstacles(const double* state, const DrivingRoad::Station* line,
                                                  double direction, double* x, double* y) {
     const DrivingRoad road = road_of(state);
