@@ -91,11 +91,10 @@ class BehaviourCloning {
                    PolicyDescription names = {});
 
   /// One of several that train on `stream` and on the same data, which outlive it. rows: those of data.training that it
-  /// trains on, each as often as it stands there (mirror images are rows of their own); empty: all. validation: what it
-  /// validates with in place of data.validation, and outlives it too.
+  /// trains on, each as often as it stands there (mirror images are rows of their own); empty: all.
   BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                    const BehaviourCloningOptions& options, PolicyDescription names,
-                   std::span<const std::int32_t> rows = {}, const ResidentData* validation = nullptr);
+                   std::span<const std::int32_t> rows = {});
 
   /// Called after every epoch; save() may be called from it. Training ends early where it returns false. The policy's
   /// own weights may be further: see fit().
@@ -149,7 +148,6 @@ class BehaviourCloning {
   std::unique_ptr<Data> own_data_;
   Stream* stream_;
   const Data* data_;
-  const ResidentData* validation_;
   Buffer<std::int32_t> rows_;
   Buffer<float> noise_;  // deviation of each observation column; empty without noise
   std::unique_ptr<Adam> optimizer_;

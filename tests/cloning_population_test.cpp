@@ -205,7 +205,8 @@ TEST_P(ClonedPopulation, EachFoldGetsTheBitsOfItsOwnSplit) {
     const Demonstrations data = toy(discrete);
     const auto rows = range(0, 90);
     BehaviourCloningOptions options = toy_options();
-    options.normalize_observations = false;  // else it is that of all rows
+    options.normalize_observations = true;  // by the rows that it trains on
+    options.normalize_actions = !discrete;
     options.patience = 2;
     options.batch_size = 20;
     options.epochs = 4;
