@@ -152,7 +152,6 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
                                        policy_.output_size())),
       stream_(&policy_.stream()),
       data_(own_data_.get()),
-      validation_(&data_->validation),
       stopping_{options.patience} {
   stream_->use_threads(static_cast<int>(options.threads));
   prepare({});
@@ -160,13 +159,12 @@ BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demons
 
 BehaviourCloning::BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                                    const BehaviourCloningOptions& options, PolicyDescription names,
-                                   std::span<const std::int32_t> rows, const ResidentData* validation)
+                                   std::span<const std::int32_t> rows)
     : options_(validated(options)),
       loss_(loss_kind(demonstrations, options)),
       policy_(stream.device(), describe(demonstrations, options, std::move(names)), options.seed),
       stream_(&stream),
       data_(&data),
-      validation_(validation != nullptr ? validation : &data.validation),
       stopping_{options.patience} {
   prepare(rows);
 }
@@ -236,9 +234,9 @@ void BehaviourCloning::prepare(std::span<const std::int32_t> rows) {
   }
   plan_ = std::make_unique<TrainingPlan>(stream, policy_.network(), policy_.input(), policy_.head(), *optimizer_,
                                          data_->training, plan);
-  if (!validation_->empty()) {
+  if (!data_->validation.empty()) {
     validation_plan_ = std::make_unique<EvaluationPlan>(stream, policy_.network(), policy_.input(), policy_.output(),
-                                                        loss_of_output(), *validation_);
+                                                        loss_of_output(), data_->validation);
   }
 }
 
@@ -257,8 +255,9 @@ bool BehaviourCloning::goes_on() const {
 
 void BehaviourCloning::take_epoch() {
   if (reader_ == nullptr) {
-    reader_ = std::make_unique<SnapshotReader>(*stream_, policy_.network(), policy_.input(), policy_.output(), loss_,
-                                               validation_plan_ == nullptr ? nullptr : validation_);
+    reader_ =
+        std::make_unique<SnapshotReader>(*stream_, policy_.network(), policy_.input(), policy_.output(),
+                                         loss_of_output(), validation_plan_ == nullptr ? nullptr : &data_->validation);
   }
   reader_->take(*stream_, *plan_, epoch_);
 }

@@ -102,10 +102,10 @@ class BehaviourCloning {
 
   /// One of several that train on `stream` and on the same data, which outlive it. rows: those of data.training that it
   /// trains on, each as often as it stands there (mirror images are rows of their own); empty: all, as it has to be for
-  /// a recurrent policy. validation: what it validates with in place of data.validation, and outlives it too.
+  /// a recurrent policy.
   BehaviourCloning(Stream& stream, const Data& data, const Demonstrations& demonstrations,
                    const BehaviourCloningOptions& options, PolicyDescription names,
-                   std::span<const std::int32_t> rows = {}, const ResidentData* validation = nullptr);
+                   std::span<const std::int32_t> rows = {});
 
   /// Takes the place of options.epochs, before training begins: so many optimizer steps, rounded up to whole epochs.
   void train_for_steps(Index steps);
@@ -163,7 +163,6 @@ class BehaviourCloning {
   std::unique_ptr<Data> own_data_;
   Stream* stream_;
   const Data* data_;
-  const ResidentData* validation_;
   Buffer<std::int32_t> rows_;
   Buffer<float> noise_;  // deviation of each observation column; empty without noise
   std::unique_ptr<Adam> optimizer_;

@@ -48,13 +48,6 @@ std::vector<double> parse_numbers(const std::string& text, const std::string& wo
   return values;
 }
 
-const Demonstrations& of_rows(const Demonstrations& demonstrations, std::span<const std::int32_t> rows) {
-  if (rows.empty()) {
-    throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
-  }
-  return demonstrations;
-}
-
 /// Of each chosen row, the mirror image too, which stands as far behind as there are rows.
 void append_mirror_images(std::vector<std::int32_t>& chosen, std::size_t rows) {
   const std::size_t count = chosen.size();
@@ -179,11 +172,10 @@ std::vector<std::int32_t> at_positions(std::span<const std::int32_t> rows, const
   return chosen;
 }
 
-/// Sequences go over rows of several subsets.
 void check_subsets(const BehaviourCloningOptions& options, const PopulationAxes& axes) {
-  if (options.memory.recurrent == 0 || (!axes.bootstrap && axes.folds == 0)) return;
-  throw input_error(axes.bootstrap ? "--population subset=bootstrap" : "--population folds",
-                    "divides rows, and a policy that " + options.memory.describe() + " is trained on sequences",
+  if (options.memory.recurrent == 0 || !axes.bootstrap) return;
+  throw input_error("--population subset=bootstrap",
+                    "draws rows, and a policy that " + options.memory.describe() + " is trained on sequences",
                     "leave it out, or take --history in place of --recurrent");
 }
 
@@ -194,32 +186,37 @@ CloningPopulation::CloningPopulation(DeviceId device, const Demonstrations& demo
                                      std::span<const std::int32_t> validation_rows,
                                      const BehaviourCloningOptions& options, const PopulationAxes& axes,
                                      const PolicyDescription& names, std::uint64_t fold_seed)
-    : stream_(device),
-      options_(axes.members(options)),
-      data_(stream_, of_rows(demonstrations, training_rows), training_rows, validation_rows, options,
-            static_cast<Index>(names.action_names.size())) {
+    : stream_(device), options_(axes.members(options)), folds_(axes.folds) {
   options.validate();
   check_subsets(options, axes);
   stream_.use_threads(static_cast<int>(options.threads));
-  std::vector<std::vector<std::int32_t>> folds;
-  if (axes.folds > 0) folds = folds_of_episodes(demonstrations, training_rows, axes.folds, fold_seed);
-  folds_.reserve(folds.size());
-  for (const auto& fold : folds) {
-    folds_.push_back(BehaviourCloning::Data::validation_rows(stream_, demonstrations, at_positions(training_rows, fold),
-                                                             options, static_cast<Index>(names.action_names.size())));
-  }
+  place_data(demonstrations, training_rows, validation_rows, options, static_cast<Index>(names.action_names.size()),
+             fold_seed);
   members_.reserve(options_.size());
   for (std::size_t i = 0; i < options_.size(); ++i) {
     std::vector<std::int32_t> rows;
-    const ResidentData* validation = nullptr;
     if (axes.bootstrap) rows = bootstrap_rows(demonstrations, training_rows, options_[i].seed);
-    if (!folds.empty()) {
-      rows = all_but(folds[i % folds.size()], training_rows.size());
-      validation = &folds_[i % folds.size()];
-    }
     if (!rows.empty() && !options.mirror.empty()) append_mirror_images(rows, training_rows.size());
     members_.push_back(
-        std::make_unique<BehaviourCloning>(stream_, data_, demonstrations, options_[i], names, rows, validation));
+        std::make_unique<BehaviourCloning>(stream_, data_[i % data_.size()], demonstrations, options_[i], names, rows));
+  }
+}
+
+void CloningPopulation::place_data(const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
+                                   std::span<const std::int32_t> validation_rows,
+                                   const BehaviourCloningOptions& options, Index classes, std::uint64_t fold_seed) {
+  if (training_rows.empty()) {
+    throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
+  }
+  if (folds_ == 0) {
+    data_.emplace_back(stream_, demonstrations, training_rows, validation_rows, options, classes);
+    return;
+  }
+  const auto folds = folds_of_episodes(demonstrations, training_rows, folds_, fold_seed);
+  data_.reserve(folds.size());
+  for (const auto& fold : folds) {
+    data_.emplace_back(stream_, demonstrations, at_positions(training_rows, all_but(fold, training_rows.size())),
+                       at_positions(training_rows, fold), options, classes);
   }
 }
 

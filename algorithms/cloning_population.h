@@ -43,14 +43,14 @@ struct CrossValidation {
 /// Of each such group of members, in their order. results: of all members. Errors: internal without folds.
 std::vector<CrossValidation> cross_validation(std::span<const BehaviourCloningResult> results, Index folds);
 
-/// Behaviour cloning of many networks of one shape on the same data, side by side: see engine/population_plan.h. Each
-/// member gets the bits that it would get if it were trained alone with its options on the same split; normalisation is
-/// that of all training rows, also of those that are another member's alone.
+/// Behaviour cloning of many networks of one shape, side by side: see engine/population_plan.h. Each member gets the
+/// bits that it would get if it were trained alone with its options on the same split; a bootstrap sample is normalised
+/// by all training rows. Members share their rows in device memory, those of a fold with each other.
 class CloningPopulation {
  public:
   /// With axes.folds, training_rows are what is divided into folds, by fold_seed (folds_of_episodes, engine/split.h),
   /// and there are no validation_rows. Errors: input_error for data and options that BehaviourCloning refuses, for
-  /// fewer episodes than folds, and for subsets or folds of recurrent policies, whose sequences go over both.
+  /// fewer episodes than folds, and for bootstrap samples of recurrent policies, which are trained on sequences.
   CloningPopulation(DeviceId device, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
                     std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options,
                     const PopulationAxes& axes, const PolicyDescription& names = {}, std::uint64_t fold_seed = 0);
@@ -71,7 +71,7 @@ class CloningPopulation {
 
   Index size() const { return static_cast<Index>(members_.size()); }
   BehaviourCloning& member(Index index) { return *members_[static_cast<std::size_t>(index)]; }
-  Index folds() const { return static_cast<Index>(folds_.size()); }
+  Index folds() const { return folds_; }
   const BehaviourCloningOptions& options(Index index) const { return options_[static_cast<std::size_t>(index)]; }
   Index epochs_done() const;
   std::string describe_plan();
@@ -81,6 +81,9 @@ class CloningPopulation {
   void load(const SafetensorsFile& state);
 
  private:
+  void place_data(const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
+                  std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options, Index classes,
+                  std::uint64_t fold_seed);
   /// The plan of the members that go on; made anew when one stops.
   PopulationPlan& plan_of(const std::vector<Index>& training);
   std::vector<EpochReport> train_by_turns(const std::vector<Index>& training, Index epoch);
@@ -89,8 +92,8 @@ class CloningPopulation {
 
   Stream stream_;
   std::vector<BehaviourCloningOptions> options_;
-  BehaviourCloning::Data data_;
-  std::vector<ResidentData> folds_;  ///< What the members of each fold validate with.
+  Index folds_;                               ///< Or 0.
+  std::vector<BehaviourCloning::Data> data_;  ///< Of all members, or of those of each fold.
   std::vector<std::unique_ptr<BehaviourCloning>> members_;
   std::vector<Index> planned_;
   std::unique_ptr<PopulationPlan> plan_;

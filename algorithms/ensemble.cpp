@@ -24,7 +24,7 @@ double to_probabilities(std::span<const float> scores, std::span<double> p) {
   double entropy = 0.0;
   for (double& value : p) {
     value /= sum;
-    if (value > 0.0) entropy -= value * std::log(value);
+    if (value != 0.0) entropy -= value * std::log(value);  // NaN comes through
   }
   return entropy;
 }
@@ -142,9 +142,10 @@ Index Ensemble::choose(std::span<const float> observation, float* disagreement) 
   }
   double entropy = 0.0;
   for (const double p : mean) {
-    if (p > 0.0) entropy -= p * std::log(p);
+    if (p != 0.0) entropy -= p * std::log(p);
   }
-  *disagreement = static_cast<float>(std::max(0.0, entropy - entropies / count));
+  const double gain = entropy - entropies / count;
+  *disagreement = static_cast<float>(gain < 0.0 ? 0.0 : gain);
   return std::max_element(mean.begin(), mean.end()) - mean.begin();
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "kernels/elementwise.h"
+#include "kernels/error.h"
 #include "kernels/gather.h"
 #include "kernels/policy_actions.h"
 
@@ -17,7 +18,11 @@ constexpr Index block_rows = 512;
 EvaluationPlan::EvaluationPlan(Stream& stream, const Network& network, Value input, Value output, LossOptions loss,
                                const ResidentData& data)
     : input_(input), output_(output), loss_(loss), data_(&data), sums_(stream.device(), 3) {
-  data.check_targets(stream, loss_, network.graph.columns(output) / data.targets_per_row());
+  data.check_targets(stream, loss_, network.graph.columns(output));
+  if (loss_.kind == Loss::mixture_likelihood && data.targets_per_row() > 1) {
+    throw Error(Error::Cause::internal, "evaluation plan",
+                "there is no likeliest action of a mixture of several targets");
+  }
   const Index taken = std::min(block_rows, rows());
   if (loss_.kind == Loss::mixture_likelihood) {
     actions_ = Buffer<float>(stream.device(), taken * data.values().columns);

@@ -12,13 +12,16 @@ namespace mynah {
 class EvaluationPlan {
  public:
   struct Result {
-    double loss = 0.0;      ///< Mean over the rows; of windows, over the targets that count.
+    /// Mean over the rows; of windows, over the targets that count. With labels, of windows of several targets, each
+    /// block of rows enters with its own mean and as many as it has rows (engine/window_targets.h).
+    double loss = 0.0;
     double accuracy = 0.0;  ///< Share of rows whose highest score stands at the label; 0 where targets are values.
     /// Where the network gives a distribution: mean squared error, over rows and columns, of its likeliest action.
     std::optional<double> squared_error = {};
   };
 
-  /// Everything passed by reference must outlive the plan and keep its place; data has at least one row. Errors:
+  /// Everything passed by reference must outlive the plan and keep its place; data has at least one row, and a mixture
+  /// one target a row. Errors:
   /// input_error for targets that the loss is not defined for, or that do not fit the network.
   EvaluationPlan(Stream& stream, const Network& network, Value input, Value output, LossOptions loss,
                  const ResidentData& data);

@@ -43,7 +43,7 @@ class Graph {
   Value share(std::string name, Value owner, std::vector<Value> inputs);
 
   /// The output of another layer with the tensors of `owner`, which have to be of the same shapes: one set of weights
-  /// run in two ways, such as a sequence at once and step by step.
+  /// run in two ways, such as a sequence at once and step by step. Errors: input_error, naming the layer.
   Value share(std::string name, Value owner, std::shared_ptr<const Layer> layer, std::vector<Value> inputs);
 
   std::span<const Node> nodes() const { return nodes_; }

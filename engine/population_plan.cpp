@@ -80,6 +80,7 @@ std::vector<double> PopulationPlan::run_epoch(Stream& stream, Index epoch) {
 }
 
 void PopulationPlan::queue_epoch(Stream& stream, Index epoch) {
+  if (!is_resident()) throw Error(Error::Cause::internal, "population", "an epoch of all is not one launch");
   if (!keeps_snapshots_) {
     for (TrainingPlan* plan : members_) plan->keep_snapshots(stream);
     place_members(stream);

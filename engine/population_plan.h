@@ -10,10 +10,10 @@ namespace mynah {
 /// Trains many networks side by side: seeds, learning rates, weight decays. Each member has a network, an optimizer and
 /// a plan of its own, and gets the bits that it would get if it were trained alone.
 ///
-/// Where all are trained resident (TrainingPlan::Path) and differ in nothing but these, and in the rows they take of
-/// one data set, an epoch of all of them is one launch, a block or a cluster for each. Where all record their steps,
-/// and have batches alike, the steps of all are recorded together, each member's as a branch of its own: one launch by
-/// the host for all, whose kernels share the device. Else they are trained one after the other, an epoch at a time.
+/// Where all are trained resident (TrainingPlan::Path) and differ in nothing but these, and in their data, an epoch of
+/// all of them is one launch, a block or a cluster for each. Where all record their steps, and have batches alike, the
+/// steps of all are recorded together, each member's as a branch of its own: one launch by the host for all, whose
+/// kernels share the device. Else they are trained one after the other, an epoch at a time.
 class PopulationPlan {
  public:
   /// The plans must outlive it and keep their places. Errors: input_error without a member, or for one that was made on
@@ -25,7 +25,7 @@ class PopulationPlan {
   std::vector<double> run_epoch(Stream& stream, Index epoch);
 
   /// Whether an epoch of all is one launch. It can then be queued, as TrainingPlan::queue_epoch does: the host does not
-  /// wait, and each member's plan has a snapshot of it.
+  /// wait, and each member's plan has a snapshot of it. Errors: internal where it is not.
   bool is_resident() const { return way_ == Way::resident; }
   void queue_epoch(Stream& stream, Index epoch);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/elementwise.h"
+#include "kernels/error.h"
 #include "kernels/memory.h"
 #include "kernels/reduction.h"
 #include "kernels/standardization.h"
@@ -44,15 +45,22 @@ Targets ResidentData::targets(Index first, Index count) const {
 }
 
 void ResidentData::check_targets(Stream& stream, const LossOptions& loss, Index prediction_columns) const {
+  if (prediction_columns % windows_.targets != 0) {
+    throw input_error("training data",
+                      "has " + std::to_string(windows_.targets) + " targets a row, among which " +
+                          std::to_string(prediction_columns) + " columns of predictions cannot be divided",
+                      "give the network as many outputs for each");
+  }
   const std::vector<float> values = values_.download(stream);
   const std::vector<std::int32_t> labels = labels_.download(stream);
   Targets targets;
   targets.values = {values.data(), stored_values_.rows, stored_values_.columns, stored_values_.stride};
   targets.labels = {labels.data(), static_cast<Index>(labels.size())};
-  mynah::check_targets(loss, targets, prediction_columns, "training data");
+  mynah::check_targets(loss, targets, prediction_columns / windows_.targets, "training data");
 }
 
-ResidentData::Moments ResidentData::moments(Stream& stream, ConstMatrix matrix) {
+ResidentData::Moments ResidentData::moments_of_rows(Stream& stream, ConstMatrix matrix) const {
+  if (has_windows()) throw Error(Error::Cause::internal, "resident data", "windows have no moments of their own");
   Buffer<float> mean(stream.device(), matrix.columns);
   Buffer<float> variance(stream.device(), matrix.columns);
   kernels::column_moments(stream, matrix, mean.view(), variance.view());
@@ -86,6 +94,9 @@ ConstMatrix ResidentData::standardized_inputs(Stream& stream, ConstVector mean, 
 }
 
 void ResidentData::standardize_values(Stream& stream, const Moments& moments) {
+  if (static_cast<Index>(moments.mean.size()) != stored_values_.columns) {
+    throw Error(Error::Cause::internal, "resident data", "the moments are not those of one target's columns");
+  }
   const Buffer<float> mean(stream, std::span<const float>(moments.mean));
   const Buffer<float> deviation(stream, std::span<const float>(moments.deviation));
   kernels::standardize(stream, stored_values_, mean.view(), deviation.view(), stored_values_);

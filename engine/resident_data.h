@@ -37,7 +37,8 @@ class ResidentData {
 
   /// Windows of these rows, which rise; rows that follow each other in one episode are taken for an episode. No
   /// observation or action is stored more than once, but for `before` and the like at the ends of episodes: in memory,
-  /// the rows of inputs() and values() overlap, and of all the rows only window_rows() are windows.
+  /// the rows of inputs() and values() overlap, and of all the rows only window_rows() are windows. Errors: input_error
+  /// for too many rows, internal for windows without inputs, targets or a distance between them.
   ResidentData(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
                const RowWindows& windows);
 
@@ -59,24 +60,24 @@ class ResidentData {
   bool has_labels() const { return labels_.size() > 0; }
   Targets targets(Index first, Index count) const;
   /// Downloads the targets and refuses what the loss is not defined for, or what does not fit the number of columns of
-  /// a prediction: see check_targets of engine/loss.h.
+  /// a prediction, for all targets of a row: see check_targets of engine/loss.h.
   void check_targets(Stream& stream, const LossOptions& loss, Index prediction_columns) const;
 
   /// Mean and standard deviation of each column of the inputs, and of the target values; a constant column gets
-  /// deviation 1, so that it can be divided by.
+  /// deviation 1, so that it can be divided by. Not of windows, whose rows repeat what is stored once.
   struct Moments {
     std::vector<float> mean;
     std::vector<float> deviation;
     std::vector<bool> constant = {};  ///< Whether the column is.
   };
-  Moments input_moments(Stream& stream) const { return moments(stream, inputs_view_); }
-  Moments value_moments(Stream& stream) const { return moments(stream, values_view_); }
+  Moments input_moments(Stream& stream) const { return moments_of_rows(stream, inputs_view_); }
+  Moments value_moments(Stream& stream) const { return moments_of_rows(stream, values_view_); }
 
   /// (input - mean) / deviation, of every row: made once for the same numbers and kept as long as the data. mean,
   /// deviation [columns] in device memory.
   ConstMatrix standardized_inputs(Stream& stream, ConstVector mean, ConstVector deviation) const;
 
-  /// Replaces the target values by (value - mean) / deviation.
+  /// Replaces the target values by (value - mean) / deviation. moments: of the columns of one target.
   void standardize_values(Stream& stream, const Moments& moments);
 
  private:
@@ -85,7 +86,7 @@ class ResidentData {
     Buffer<float> values;
     Matrix view;
   };
-  static Moments moments(Stream& stream, ConstMatrix matrix);
+  Moments moments_of_rows(Stream& stream, ConstMatrix matrix) const;
 
   Buffer<float> inputs_;
   Buffer<float> values_;

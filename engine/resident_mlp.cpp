@@ -140,8 +140,8 @@ void ResidentMlp::restore(Stream& stream, int number) const {
 }
 
 bool ResidentMlp::trains_with(const ResidentMlp& other) const {
-  return shape_ == other.shape_ && objective_ == other.objective_ && data_.inputs.data == other.data_.inputs.data &&
-         batch_ == other.batch_;
+  return shape_ == other.shape_ && objective_ == other.objective_ && batch_ == other.batch_ &&
+         data_.inputs.stride == other.data_.inputs.stride && data_.values.stride == other.data_.values.stride;
 }
 
 kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* loss_sum) const {
@@ -152,6 +152,9 @@ kernels::MlpMember ResidentMlp::member_of(std::optional<RandomKey> key, double* 
   }
   member.loss_sum = loss_sum;
   member.rows = rows_;
+  member.inputs = data_.inputs.data;
+  member.values = data_.values.data;
+  member.labels = data_.labels.data;
   return member;
 }
 

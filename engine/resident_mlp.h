@@ -36,15 +36,14 @@ class ResidentMlp {
   /// Goes back to it.
   void restore(Stream& stream, int number) const;
 
-  /// Whether both can train in one launch: the same kind of network and training, on the same data, if not on as many
-  /// rows of them.
+  /// Whether both can train in one launch: the same kind of network and training, on data of the same columns.
   bool trains_with(const ResidentMlp& other) const;
   /// An epoch of several that train with each other, in one launch. `members` [members] in device memory: made by
   /// member_of of each. most_rows: of the longest epoch among them. snapshot: as in run().
   void run_together(Stream& stream, VectorView<const kernels::MlpMember> members, Index most_rows, Index epoch,
                     int snapshot = -1) const;
-  /// What of it is a member of a population: its rows in the order of (key, epoch) or, without a key, in the one that
-  /// find() was given; its loss added to loss_sum[0].
+  /// What of it is a member of a population, with its own data: its rows in the order of (key, epoch) or, without a
+  /// key, in the one that find() was given; its loss added to loss_sum[0].
   kernels::MlpMember member_of(std::optional<RandomKey> key, double* loss_sum) const;
   const Optimizer& optimizer() const { return *optimizer_; }
 

@@ -60,6 +60,9 @@ Buffer<float> upload(Stream& stream, ConstMatrix source, const std::vector<Index
 ResidentData::ResidentData(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> rows,
                            const RowWindows& windows)
     : windows_(windows) {
+  if (windows.inputs < 1 || windows.before < 0 || windows.targets < 1 || windows.every < 1) {
+    throw Error(Error::Cause::internal, "row windows", "a window has no inputs or targets, or does not go on");
+  }
   if (rows.empty()) return;
   const StoredWindows stored(demonstrations, rows, windows);
   const auto size = static_cast<Index>(stored.inputs.size());

@@ -21,6 +21,7 @@ SnapshotReader::SnapshotReader(Stream& stream, const Network& network, Value inp
   }
   kernels::run_after(stream_, stream);
   copy_values(stream_, to.all(), from.all());
+  kernels::run_after(stream, stream_);  // what is trained next does not change what is still copied
   if (data != nullptr) {
     evaluation_ = std::make_unique<EvaluationPlan>(stream_, network_, input, output, loss, *data);
   }

@@ -119,7 +119,7 @@ TrainingPlan::TrainingPlan(Stream& stream, Network& network, Value input, Value 
   if (!input_noise_.empty() && input_noise_.size != network.graph.columns(input)) {
     throw Error(Error::Cause::internal, "training plan", "the input noise is not one deviation a column");
   }
-  data.check_targets(stream, loss_, network.graph.columns(output) / data.targets_per_row());
+  data.check_targets(stream, loss_, network.graph.columns(output));
   if (data.targets_per_row() > 1 && !takes_labels(loss_.kind)) {
     targets_per_row_ = data.count_targets(stream, chosen_) / static_cast<double>(chosen_.size);
   } else {
@@ -381,6 +381,11 @@ double TrainingPlan::run_epoch(Stream& stream, Index epoch) {
   return finish_epoch(stream);
 }
 
+void TrainingPlan::keep_snapshots(Stream& stream) {
+  if (!resident_) throw Error(Error::Cause::internal, "training plan", "is not resident, and leaves no snapshots");
+  resident_->keep_snapshots(stream);
+}
+
 void TrainingPlan::queue_epoch(Stream& stream, Index epoch) {
   keep_snapshots(stream);
   begin_epoch(stream, epoch);
@@ -467,10 +472,10 @@ std::string TrainingPlan::describe_products(const StepCost& cost) const {
 std::string TrainingPlan::describe() const {
   std::string text = std::to_string(steps_per_epoch()) + " steps an epoch: batches of " + std::to_string(batch_size_);
   if (rest_ != nullptr) text += ", the last of " + std::to_string(rest_->execution.rows());
-  const std::string all = std::to_string(data_->rows());
-  text += "; data resident on the device (" + std::to_string(rows()) +
-          (data_->has_windows() ? " windows of " + all + " rows" : " rows") +
-          (chosen_.empty() || data_->has_windows() ? "" : ", chosen of " + all) + "); ";
+  const ConstLabels windows = data_->window_rows();
+  const Index all = windows.empty() ? data_->rows() : windows.size;
+  text += "; data resident on the device (" + std::to_string(rows()) + (windows.empty() ? " rows" : " windows") +
+          (chosen_.data == windows.data ? "" : ", chosen of " + std::to_string(all)) + "); ";
   if (resident_) {
     return text + "an epoch in one launch, the network " + resident_->describe() + "; " + describe_cost();
   }

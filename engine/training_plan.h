@@ -78,8 +78,8 @@ class TrainingPlan {
                const ResidentData& data, const Options& options);
 
   /// One pass over the data in the order that (seed, epoch) determines; the last batch holds what is left over. Returns
-  /// the mean loss over the epoch (over the targets that count, of windows), each batch with the weights it met. Waits
-  /// for the stream.
+  /// the mean loss over the epoch, each batch with the weights it met: of windows over the targets that count, or, with
+  /// labels, each batch with the mean of its own, times its rows. Waits for the stream.
   double run_epoch(Stream& stream, Index epoch);
 
   /// The parts of run_epoch, for those who measure or mix: order of the rows and position 0; steps, one if not said
@@ -111,10 +111,11 @@ class TrainingPlan {
 
   /// Where it is resident: an epoch that is queued, for which the host does not wait. It leaves its weights, moments
   /// and loss in a snapshot; there are two, by turns, so that the next epoch can be queued while this one's are read
-  /// (by a SnapshotReader), and trained for nothing: go_back_to() then makes the state what it was.
+  /// (by a SnapshotReader), and trained for nothing: go_back_to() then makes the state what it was. Errors: internal
+  /// where it is not resident.
   void queue_epoch(Stream& stream, Index epoch);
   /// For those who queue epochs of several plans together: makes room for the snapshots.
-  void keep_snapshots(Stream& stream) { resident_->keep_snapshots(stream); }
+  void keep_snapshots(Stream& stream);
   /// Of one of the last two epochs that were queued.
   const TrainingSnapshot& snapshot(Index epoch) const { return resident_->snapshot(static_cast<int>(epoch % 2)); }
   /// The mean loss over it. `reader` has to run after it, and is waited for.

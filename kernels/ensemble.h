@@ -23,8 +23,9 @@ void ensemble_moments(Stream& stream, ConstMatrix x, const EnsembleBounds& bound
 ///
 ///   mean_rc = 1/M Σ_k p_krc          information_r = max(0, H(mean_r) - 1/M Σ_k H(p_kr)),   H(p) = -Σ_c p_c ln p_c
 ///
-/// the mutual information of class and member, in nats. scores [M rows, classes] with M >= 1 and classes >= 1, mean
-/// [rows, classes], information [rows]. The class that is chosen is argmax_rows of the mean (kernels/classification.h).
+/// the mutual information of class and member, in nats; where a score is NaN, it is NaN, and so is the mean: a member
+/// that says nothing must not look like agreement. scores [M rows, classes] with M >= 1 and classes >= 1, mean [rows,
+/// classes], information [rows]. The class that is chosen is argmax_rows of the mean (kernels/classification.h).
 void ensemble_probabilities(Stream& stream, ConstMatrix scores, Matrix mean, Vector information);
 
 MYNAH_CUDA_TWIN(ensemble_moments)

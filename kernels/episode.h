@@ -50,8 +50,9 @@ struct EpisodeBatch {
 struct CopyBatch {
   EpisodeBatch episodes;  ///< Those that run. Their status is `running` or `absorbed` after every call.
   Labels numbers;         ///< [rows], k of the episode that runs
-  Labels terminated;      ///< [rows], 1 where the last step met the end that the task's rule sets, else 0
-  Labels truncated;       ///< [rows], 1 where the last step met the limit of steps and not that end, else 0
+  /// [rows], 1 where the last step met the end that the task's rule sets, else 0; always 0 with a fixed horizon
+  Labels terminated;
+  Labels truncated;  ///< [rows], 1 where the last step met the limit of steps and not that end, else 0
   /// [rows, observation_size], or empty: what the last step led to, also where a new episode has begun since, whose
   /// start `episodes.observations` shows.
   Matrix next_observations;

@@ -85,6 +85,10 @@ struct MlpMember {
   const std::int32_t* order = nullptr;
   RandomKey order_key;
   Index rows = 0;  ///< Of its epoch, if it has fewer than MlpSteps::rows; 0: as many.
+  /// Data of its own, each in place of the call's, with the same columns and strides; null: the call's.
+  const float* inputs = nullptr;
+  const float* values = nullptr;
+  const std::int32_t* labels = nullptr;
   /// By turns, so that one can be read while the next launch writes the other: see MlpSteps::snapshot.
   MlpSnapshot snapshots[2];
 };
@@ -116,9 +120,9 @@ struct MlpPlacement {
 ///   linear_forward for every layer, the loss and its gradient, linear_backward for every layer, adam_step or sgd_step
 ///
 /// Every sum has a fixed order, that of the rows and of the inputs; a network's results do not depend on which others
-/// train beside it, and members share nothing but the data. first_row + (count - 1) batch < rows. On CUDA the networks
-/// have to fit as `placement` says, that of place_mlp_training() or one with fewer rows or more blocks. The CPU takes
-/// the operations one by one. What lies between the tensors of a network is left alone, in a snapshot too.
+/// train beside it, and members share nothing but, perhaps, the data. first_row + (count - 1) batch < rows. On CUDA the
+/// networks have to fit as `placement` says, that of place_mlp_training() or one with fewer rows or more blocks. The
+/// CPU takes the operations one by one. What lies between the tensors of a network is left alone, in a snapshot too.
 void train_mlp(Stream& stream, const MlpShape& shape, const MlpObjective& objective, const MlpData& data,
                VectorView<const MlpMember> members, const MlpSteps& steps, const MlpPlacement& placement);
 

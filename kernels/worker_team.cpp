@@ -156,7 +156,8 @@ WorkerTeam::WorkerTeam(int threads, bool bind) : state_(std::make_unique<State>(
 
 WorkerTeam::~WorkerTeam() {
   state_->end();
-  if (!state_->bound || pthread_equal(state_->owner, pthread_self()) == 0) return;
+  // The name of a thread that has ended may be another's by now, which has bound none.
+  if (!state_->bound || caller.bound_teams == 0 || pthread_equal(state_->owner, pthread_self()) == 0) return;
   if (--caller.bound_teams == 0) pthread_setaffinity_np(pthread_self(), sizeof(caller.before), &caller.before);
 }
 

@@ -479,7 +479,7 @@ TEST(Demonstrations, ConsecutiveRowsCutEpisodes) {
   EXPECT_THAT(d.consecutive_rows(0, 4).timeouts, testing::ElementsAre(0, 0, 0, 0)) << "ends where an episode does";
   EXPECT_EQ(d.consecutive_rows(4, 0).rows(), 6);
   EXPECT_EQ(d.consecutive_rows(0, 10).episode_ends, d.episode_ends);
-  for (const auto& [first, count] : {std::pair<Index, Index>{0, 11}, {-1, 2}, {10, 0}, {2, -1}}) {
+  for (const auto& [first, count] : {std::pair<Index, Index>{0, 11}, {-1, 2}, {10, 0}, {2, -1}, {2, INT64_MAX}}) {
     EXPECT_THROW(d.consecutive_rows(first, count), Error) << first << " " << count;
   }
 }

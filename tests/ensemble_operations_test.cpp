@@ -41,5 +41,17 @@ TEST(EnsembleOperations, WorkedOutByHand) {
       kernels::ensemble_probabilities(cpu, {scores.data(), 2, 2}, {mean.data(), 1, 2}, {information.data(), 0}), Error);
 }
 
+/// A member that has come to nothing must not look like agreement.
+TEST(EnsembleOperations, NaNComesThrough) {
+  Stream cpu({});
+  const float nan = std::nanf("");
+  for (const std::size_t place : {0U, 1U, 2U, 3U}) {
+    std::vector<float> scores{1.0f, 0.0f, 3.0f, 3.0f}, mean(2), information(1);
+    scores[place] = nan;
+    kernels::ensemble_probabilities(cpu, {scores.data(), 2, 2}, {mean.data(), 1, 2}, {information.data(), 1});
+    EXPECT_TRUE(std::isnan(mean[0]) && std::isnan(mean[1]) && std::isnan(information[0])) << place;
+  }
+}
+
 }  // namespace
 }  // namespace mynah::tests

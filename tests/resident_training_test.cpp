@@ -246,6 +246,17 @@ TEST_P(ResidentTraining, SnapshotsAreReadWhileTheNextEpochTrains) {
   }
 }
 
+TEST_P(ResidentTraining, OnlyResidentEpochsAreQueued) {
+  Stream stream(device_);
+  Wanted wanted;
+  wanted.stream = &stream;
+  Training one(device_, wanted, Path::direct);
+  EXPECT_THROW(one.plan->queue_epoch(stream, 0), Error);
+  PopulationPlan population(stream, {one.plan.get()});
+  EXPECT_FALSE(population.is_resident());
+  EXPECT_THROW(population.queue_epoch(stream, 0), Error);
+}
+
 TEST_P(ResidentTraining, ASnapshotReaderRefusesFrozenTensors) {
   Stream stream(device_);
   Graph graph;

@@ -120,6 +120,19 @@ TEST_P(Windows, StayWithinTheRowsThatAreGiven) {
   EXPECT_EQ(resident.count_targets(stream, resident.window_rows()), 5.0);
 }
 
+TEST_P(Windows, RefuseWhatTheyAreNotMadeFor) {
+  Stream stream(device_);
+  const Demonstrations data = numbered(false);
+  for (const RowWindows& wrong : {RowWindows{0, 0, 1, 1}, {1, -1, 1, 1}, {1, 0, 0, 1}, {1, 0, 1, 0}}) {
+    EXPECT_THROW(ResidentData(stream, data, all_rows(data), wrong), Error);
+  }
+  ResidentData resident(stream, data, all_rows(data), RowWindows{2, 1, 2, 1});
+  EXPECT_THROW(resident.value_moments(stream), Error);
+  EXPECT_THROW(resident.standardize_values(stream, {{0.0f, 0.0f}, {1.0f, 1.0f}}), Error);
+  resident.check_targets(stream, Loss::mse, 2);
+  for (const Index columns : {1, 3, 4}) EXPECT_THROW(resident.check_targets(stream, Loss::mse, columns), Error);
+}
+
 BehaviourCloningOptions options_of(const PolicyMemory& memory) {
   BehaviourCloningOptions options;
   options.hidden = {8};

@@ -34,9 +34,9 @@ struct Moments {
   }
 };
 
-/// -p ln p
+/// -p ln p; NaN stays NaN.
 __device__ __forceinline__ double entropy_of(double p) {
-  return p > 0.0 ? -p * log(p) : 0.0;
+  return p <= 0.0 ? 0.0 : -p * log(p);
 }
 
 /// ln Σ_c exp(s_c): softmax(s)_c = exp(s_c - it).
@@ -73,7 +73,8 @@ __global__ void __launch_bounds__(sum_threads)
       if (valid && lane == 0) mean.data[row * mean.stride + c] = static_cast<float>(average);
     }
     const double mean_entropy = group_sum<group>(entropies) / static_cast<double>(members);
-    if (valid && lane == 0) information[row] = static_cast<float>(fmax(0.0, entropy - mean_entropy));
+    const double gain = entropy - mean_entropy;
+    if (valid && lane == 0) information[row] = static_cast<float>(gain < 0.0 ? 0.0 : gain);  // NaN stays NaN
   });
 }
 

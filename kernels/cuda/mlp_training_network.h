@@ -129,9 +129,18 @@ __device__ __forceinline__ Index row_number(const Trainer& t, Index place) {
                         static_cast<std::uint32_t>(place));
 }
 
+template <class T>
+__device__ __forceinline__ const T* own_or(const T* own, const T* shared) {
+  return own != nullptr ? own : shared;
+}
+
 /// Rows [first, first + rows) of the epoch, a warp for each: inputs, a 1 for the bias, targets; zeros up to the chunk.
-__device__ inline void gather_chunk(const Trainer& t, Index first, int rows) {
+/// in_memory: t.member where it lies; its data are looked up there, since they would take registers all the while.
+__device__ inline void gather_chunk(const Trainer& t, const MlpMember& in_memory, Index first, int rows) {
   const MlpData& data = t.arguments.data;
+  const float* const from_inputs = own_or<float>(in_memory.inputs, data.inputs.data);
+  const float* const from_values = own_or<float>(in_memory.values, data.values.data);
+  const std::int32_t* const from_labels = own_or<std::int32_t>(in_memory.labels, data.labels.data);
   const int lane = static_cast<int>(threadIdx.x) % 32, inputs = t.layer(0).inputs;
   for (int row = static_cast<int>(threadIdx.x) / 32; row < t.plan.chunk; row += mlp_training_threads / 32) {
     float* to = t.input().row(row);
@@ -140,14 +149,14 @@ __device__ inline void gather_chunk(const Trainer& t, Index first, int rows) {
       continue;
     }
     const Index number = row_number(t, first + row);
-    for (int c = lane; c < inputs; c += 32) to[c] = data.inputs.data[number * data.inputs.stride + c];
+    for (int c = lane; c < inputs; c += 32) to[c] = from_inputs[number * data.inputs.stride + c];
     if (lane == 0 && t.has_bias(0)) to[inputs] = 1.0f;
     float* target = t.shared + t.plan.targets + row * t.plan.targets_length;
     if (t.arguments.objective.labels) {
-      if (lane == 0) target[0] = __int_as_float(data.labels.data[number]);
+      if (lane == 0) target[0] = __int_as_float(from_labels[number]);
     } else {
       for (int c = lane; c < t.plan.targets_length; c += 32) {
-        target[c] = data.values.data[number * data.values.stride + c];
+        target[c] = from_values[number * data.values.stride + c];
       }
     }
   }

@@ -102,7 +102,7 @@ __device__ __forceinline__ void train_network(const MlpTrainingArguments& argume
     for (Index done = 0; done < rows; done += arguments.plan.chunk) {
       const Index rest = rows - done;
       const int count = rest < arguments.plan.chunk ? static_cast<int>(rest) : arguments.plan.chunk;
-      gather_chunk(t, first + done, count);
+      gather_chunk(t, arguments.members[Blocks::member()], first + done, count);
       train_chunk(blocks, {done, count, rows}, &loss);
     }
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/dynamics/clipped.h"
 #include "kernels/dynamics/random_words.h"
 #include "kernels/host_device.h"
 #include "kernels/view.h"
@@ -127,10 +128,6 @@ struct Acrobot {
     while (angle > pi) angle -= 2.0 * pi;
     while (angle < -pi) angle += 2.0 * pi;
     return angle;
-  }
-  /// x within ± bound; NaN stays NaN.
-  MYNAH_HOST_DEVICE static double clipped(double x, double bound) {
-    return x < -bound ? -bound : x > bound ? bound : x;
   }
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/dynamics/clipped.h"
 #include "kernels/dynamics/driving_road.h"
 #include "kernels/dynamics/random_words.h"
 #include "kernels/dynamics/rolled.h"
@@ -78,9 +79,6 @@ struct Driving {
   static constexpr Index stations_behind = 4;
   static constexpr Index stations = stations_behind + 18;
 
-  MYNAH_HOST_DEVICE static double clipped(double x, double bound) {
-    return x < -bound ? -bound : x > bound ? bound : x;
-  }
   MYNAH_HOST_DEVICE static DrivingRoad road_of(const double* state) { return {state + road_at}; }
 
   /// Direction of a ray from the car's own, in degrees: every 5 degrees ahead, further apart to the sides (40, 55, 75,
@@ -245,7 +243,8 @@ struct Driving {
     return range;
   }
 
-  /// The nearest obstacles within the stations, in their frame; at most two fit, being 24 m apart or more.
+  /// The nearest obstacles within the stations, in their frame; at most two are within their 52.5 m, since of three
+  /// that follow each other the outer ones are 64 m apart or more.
   MYNAH_HOST_DEVICE static Index place_obstacles(const double* state, const DrivingRoad::Station* line,
                                                  double direction, double* x, double* y) {
     const DrivingRoad road = road_of(state);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/dynamics/clipped.h"
 #include "kernels/dynamics/random_words.h"
 #include "kernels/host_device.h"
 #include "kernels/view.h"
@@ -40,16 +41,19 @@ struct MountainCar {
     state[1] = 0.0;
   }
 
-  /// The reward is -1 a step. Ends at the goal; the wall on the left stops the car.
+  /// The reward is -1 a step. Ends at the goal.
   MYNAH_HOST_DEVICE StepOutcome step(double* state, const Action* action) const {
-    const double pushed = state[1] + static_cast<double>(*action - 1) * push - gravity * cos(3.0 * state[0]);
-    double velocity = pushed < -max_speed ? -max_speed : pushed > max_speed ? max_speed : pushed;
+    move(static_cast<double>(*action - 1) * push, state);
+    return {-1.0, state[0] >= goal_position && state[1] >= 0.0};
+  }
+
+  /// What the engine's acceleration and gravity make of position and velocity, within their limits; the wall on the
+  /// left stops the car.
+  MYNAH_HOST_DEVICE static void move(double acceleration, double* state) {
+    const double velocity = clipped(state[1] + acceleration - gravity * cos(3.0 * state[0]), max_speed);
     const double moved = state[0] + velocity;
-    const double position = moved < least_position ? least_position : moved > most_position ? most_position : moved;
-    if (position == least_position && velocity < 0.0) velocity = 0.0;
-    state[0] = position;
-    state[1] = velocity;
-    return {-1.0, position >= goal_position && velocity >= 0.0};
+    state[0] = moved < least_position ? least_position : moved > most_position ? most_position : moved;
+    state[1] = state[0] == least_position && velocity < 0.0 ? 0.0 : velocity;
   }
 
   MYNAH_HOST_DEVICE void observe(const double* state, float* observation) const {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
-#include "kernels/dynamics/random_words.h"
+#include "kernels/dynamics/clipped.h"
+#include "kernels/dynamics/mountain_car.h"
 #include "kernels/host_device.h"
 #include "kernels/view.h"
 
@@ -26,35 +26,22 @@ struct MountainCarContinuous {
   static constexpr float action_high = 1.0f;
   static constexpr std::int32_t max_steps = 999;
 
-  static constexpr double least_position = -1.2;
-  static constexpr double most_position = 0.6;
   static constexpr double goal_position = 0.45;
-  static constexpr double max_speed = 0.07;
   static constexpr double power = 0.0015;
-  static constexpr double gravity = 0.0025;
   static constexpr double goal_reward = 100.0;
   static constexpr double force_cost = 0.1;
 
   using Action = float;
 
   /// At rest, the position uniform in (-0.6, -0.4).
-  MYNAH_HOST_DEVICE void reset(RandomWords& words, double* state) const {
-    state[0] = words.between(-0.6, -0.4);
-    state[1] = 0.0;
-  }
+  MYNAH_HOST_DEVICE void reset(RandomWords& words, double* state) const { MountainCar{}.reset(words, state); }
 
   /// reward = -0.1 force², and 100 for reaching the goal, which ends the episode.
   MYNAH_HOST_DEVICE StepOutcome step(double* state, const Action* action) const {
     const auto asked = static_cast<double>(*action);
-    const double force = asked < -1.0 ? -1.0 : asked > 1.0 ? 1.0 : asked;  // NaN stays NaN
-    const double pushed = state[1] + force * power - gravity * cos(3.0 * state[0]);
-    double velocity = pushed < -max_speed ? -max_speed : pushed > max_speed ? max_speed : pushed;
-    const double moved = state[0] + velocity;
-    const double position = moved < least_position ? least_position : moved > most_position ? most_position : moved;
-    if (position == least_position && velocity < 0.0) velocity = 0.0;
-    const bool arrived = position >= goal_position && velocity >= 0.0;
-    state[0] = static_cast<double>(static_cast<float>(position));
-    state[1] = static_cast<double>(static_cast<float>(velocity));
+    MountainCar::move(clipped(asked, 1.0) * power, state);
+    const bool arrived = state[0] >= goal_position && state[1] >= 0.0;
+    for (int i = 0; i < 2; ++i) state[i] = static_cast<double>(static_cast<float>(state[i]));
     return {(arrived ? goal_reward : 0.0) - force_cost * (asked * asked), arrived};
   }
 

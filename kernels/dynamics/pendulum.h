@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/dynamics/clipped.h"
 #include "kernels/dynamics/random_words.h"
 #include "kernels/host_device.h"
 #include "kernels/view.h"
@@ -48,11 +49,6 @@ struct Pendulum {
     double turned = fmod(angle + pi, 2.0 * pi);
     if (turned < 0.0) turned += 2.0 * pi;
     return turned - pi;
-  }
-
-  /// x within ± bound; NaN stays NaN.
-  MYNAH_HOST_DEVICE static double clipped(double x, double bound) {
-    return x < -bound ? -bound : x > bound ? bound : x;
   }
 
   /// reward = -(angle² + 0.1 velocity² + 0.001 torque²), of the state before the step; then one semi-implicit Euler

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/dynamics/clipped.h"
 #include "kernels/dynamics/random_words.h"
 #include "kernels/host_device.h"
 #include "kernels/view.h"
@@ -47,10 +48,6 @@ struct PointMaze {
   constexpr bool has_reference_returns() const { return opening == left || opening == right; }
 
   using Action = float;
-
-  MYNAH_HOST_DEVICE static double clipped(double x, double bound) {
-    return x < -bound ? -bound : x > bound ? bound : x;
-  }
 
   /// At rest, below the wall: x in (-0.8, 0.8), y in (-0.9, -0.4).
   MYNAH_HOST_DEVICE void reset(RandomWords& words, double* state) const {

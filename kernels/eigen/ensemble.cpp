@@ -14,9 +14,9 @@ double log_normalizer(ConstVector scores) {
   return largest + std::log(sum);
 }
 
-/// -p ln p
+/// -p ln p; NaN stays NaN.
 double entropy_of(double p) {
-  return p > 0.0 ? -p * std::log(p) : 0.0;
+  return p <= 0.0 ? 0.0 : -p * std::log(p);
 }
 
 double clipped(float value, const EnsembleBounds& bounds, Index member, Index column) {
@@ -62,7 +62,8 @@ void ensemble_probabilities(Stream& stream, ConstMatrix scores, Matrix mean, Vec
       entropy += entropy_of(average);
       mean.row(row).data[c] = static_cast<float>(average);
     }
-    information.data[row] = static_cast<float>(std::max(0.0, entropy - entropies / static_cast<double>(members)));
+    const double gain = entropy - entropies / static_cast<double>(members);
+    information.data[row] = static_cast<float>(gain < 0.0 ? 0.0 : gain);  // NaN stays NaN
   }
 }
 

@@ -46,10 +46,11 @@ class Steps {
 
   /// order: of the whole epoch.
   void run(const MlpMember& member, ConstLabels order, Index first_row, Index rows) {
-    kernels::gather_rows(stream_, data_.inputs, order, &first_row, values_[0].rows(rows));
+    const MlpData data = data_of(member);
+    kernels::gather_rows(stream_, data.inputs, order, &first_row, values_[0].rows(rows));
     const Vector parameters{member.parameters, gradient_.flat().size};
     for (int l = 0; l < shape_.layer_count; ++l) forward(l, parameters, rows);
-    evaluate_loss(order, first_row, rows, member.loss_sum);
+    evaluate_loss(data, order, first_row, rows, member.loss_sum);
     std::fill_n(gradient_.flat().data, gradient_.flat().size, 0.0f);
     for (int l = shape_.layer_count - 1; l >= 0; --l) backward(l, parameters, rows);
     step(member);
@@ -72,16 +73,24 @@ class Steps {
                             keeps ? of_layer(before_, l + 1, rows) : Matrix{}, {});
   }
 
-  void evaluate_loss(ConstLabels order, Index first_row, Index rows, double* loss_sum) {
+  MlpData data_of(const MlpMember& member) const {
+    MlpData data = data_;
+    if (member.inputs != nullptr) data.inputs.data = member.inputs;
+    if (member.values != nullptr) data.values.data = member.values;
+    if (member.labels != nullptr) data.labels.data = member.labels;
+    return data;
+  }
+
+  void evaluate_loss(const MlpData& data, ConstLabels order, Index first_row, Index rows, double* loss_sum) {
     const int last = shape_.layer_count;
     const Matrix prediction = of_layer(values_, last, rows), gradient = of_layer(gradients_, last, rows);
     const VectorView<double> sum{loss_sum, 1};
     if (objective_.labels) {
       const Labels labels{labels_.data(), rows};
-      kernels::gather_labels(stream_, data_.labels, order, &first_row, labels);
+      kernels::gather_labels(stream_, data.labels, order, &first_row, labels);
       kernels::softmax_cross_entropy_loss(stream_, prediction, labels, sum, gradient, {});
     } else {
-      kernels::gather_rows(stream_, data_.values, order, &first_row, targets_.rows(rows));
+      kernels::gather_rows(stream_, data.values, order, &first_row, targets_.rows(rows));
       kernels::elementwise_loss(stream_, objective_.loss, prediction, ConstMatrix(targets_.rows(rows)), sum, gradient,
                                 {});
     }

@@ -1,5 +1,7 @@
 #include "kernels/ensemble.h"
 
+#include <cmath>
+
 #include "tests/operations/registry.h"
 
 namespace mynah::tests {
@@ -16,11 +18,13 @@ std::string text_of(const EnsembleCase& one) {
          (one.scale == 1.0f ? "" : ", times " + std::to_string(static_cast<int>(one.scale)));
 }
 
-Tensor<float> outputs_of_members(Parity& run, const EnsembleCase& one) {
+/// hole: every eleventh is NaN.
+Tensor<float> outputs_of_members(Parity& run, const EnsembleCase& one, bool hole = false) {
   std::mt19937 generator(5);
   std::normal_distribution<float> normal(0.0f, one.scale);
   std::vector<float> values(static_cast<std::size_t>(one.members * one.shape.rows * one.shape.columns));
   for (float& value : values) value = normal(generator);
+  for (std::size_t i = 4; hole && i < values.size(); i += 11) values[i] = std::nanf("");
   return run.given(values, one.members * one.shape.rows, one.shape.columns, one.shape.layout);
 }
 
@@ -40,8 +44,8 @@ void moments_case(Parity& run, const EnsembleCase& one, bool bounded) {
   });
 }
 
-void probabilities_case(Parity& run, const EnsembleCase& one) {
-  const auto scores = outputs_of_members(run, one);
+void probabilities_case(Parity& run, const EnsembleCase& one, bool hole) {
+  const auto scores = outputs_of_members(run, one, hole);
   const auto mean = run.output(one.shape.rows, one.shape.columns, one.shape.layout);
   const auto information = run.output(1, one.shape.rows, {0, one.shape.layout.offset});
   run.expect_same([=](const Place& at) {
@@ -56,7 +60,9 @@ const Family ensemble("ensemble", [](Family& family) {
   for (const EnsembleCase& one : cases) {
     family.operation("ensemble_moments", text_of(one), [=](Parity& run) { moments_case(run, one, false); });
     family.parity("ensemble_moments", text_of(one) + ", clipped", [=](Parity& run) { moments_case(run, one, true); });
-    family.operation("ensemble_probabilities", text_of(one), [=](Parity& run) { probabilities_case(run, one); });
+    family.operation("ensemble_probabilities", text_of(one), [=](Parity& run) { probabilities_case(run, one, false); });
+    family.parity("ensemble_probabilities", text_of(one) + ", some NaN",
+                  [=](Parity& run) { probabilities_case(run, one, true); });
   }
   family.without({"ensemble_moments", "ensemble_probabilities"}, {Aspect::gradient, Aspect::tangent},
                  "nothing is differentiated through it");

@@ -27,6 +27,7 @@ struct TrainingCase {
   double weight_decay = 0.0;  ///< Of the first member, twice that of the second, ...
   bool own_order = true;      ///< Else the permutation of each member's key.
   bool own_rows = false;      ///< The second member has half as many, ...
+  bool own_data = false;      ///< The second member has those behind, and so have the next.
   int snapshot = -1;
   Index blocks = 0;  ///< That share a network, where the device can; 0: as they are placed.
 };
@@ -74,9 +75,10 @@ void training_case(Parity& run, const TrainingCase& one) {
   const auto theta = run.given(weights, one.members, parameters, {3, 0}, true);
   const auto first = run.given(zeros, one.members, parameters, {1, 0}, true);
   const auto second = run.given(zeros, one.members, parameters, {}, true);
-  const auto x = run.input(one.rows, one.inputs, {1, 0});
-  const auto values = run.input(one.rows, labelled ? 0 : one.outputs);
-  const auto labels = run.labels(labelled ? one.rows : 0, static_cast<std::int32_t>(one.outputs));
+  const Index stored = one.own_data ? 2 * one.rows : one.rows;
+  const auto x = run.input(stored, one.inputs, {1, 0});
+  const auto values = run.input(stored, labelled ? 0 : one.outputs);
+  const auto labels = run.labels(labelled ? stored : 0, static_cast<std::int32_t>(one.outputs));
   std::vector<float> rates;
   std::vector<Index> counts;
   std::vector<double> sums;
@@ -111,6 +113,14 @@ void training_case(Parity& run, const TrainingCase& one) {
       if (one.own_order) member.order = at.matrix(order).row(i).data;
       member.order_key = random_key(static_cast<std::uint64_t>(i), RandomStream::permutation);
       if (one.own_rows && i > 0) member.rows = one.rows / (i + 1);
+      if (one.own_data && i > 0) {
+        member.inputs = at.matrix(x).row(one.rows).data;
+        if (labelled) {
+          member.labels = at.vector(labels).data + one.rows;
+        } else {
+          member.values = at.matrix(values).row(one.rows).data;
+        }
+      }
       if (one.snapshot < 0) continue;
       kernels::MlpSnapshot& snapshot = member.snapshots[one.snapshot];
       snapshot.parameters = at.matrix(copies).row(3 * i).data;
@@ -211,6 +221,15 @@ std::vector<TrainingCase> training_cases() {
     uneven.members = 3;
     uneven.name = own_order ? "members with fewer rows" : "members with fewer rows, orders drawn";
     cases.push_back(uneven);
+  }
+  for (const bool labelled : {false, true}) {
+    TrainingCase apart = plain;
+    apart.own_order = apart.own_data = true;
+    apart.own_rows = labelled;
+    apart.objective.labels = labelled;
+    apart.members = 3;
+    apart.name = labelled ? "members with labels of their own" : "members with values of their own";
+    cases.push_back(apart);
   }
   for (const int number : {0, 1}) {
     TrainingCase copied = plain;

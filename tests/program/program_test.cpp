@@ -302,8 +302,8 @@ TEST_F(Program, PoliciesWithAMemory) {
   EXPECT_EQ(many.json().at("runs").at(path("many")).at("seeds"), 2) << many.errors;
   expect_refused(run_program({"predict", path("many"), "--data", path("recorded0.npz")}),
                  "sees the last 2 observations", "members/000.safetensors");
-  expect_refused(with({"--out", path("x"), "--recurrent", "8", "--population", "folds=2"}), "--population folds",
-                 "take --history");
+  expect_refused(with({"--out", path("x"), "--recurrent", "8", "--population", "seeds=2 subset=bootstrap"}),
+                 "--population subset=bootstrap", "take --history");
   expect_refused(with({"--out", path("x"), "--recurrent", "8", "--chunk", "2"}), "--recurrent 8", "leave out");
   expect_refused(with({"--out", path("x"), "--chunk", "2", "--chunk-execution", "all"}), "--chunk-execution all",
                  "ensemble or open-loop");
