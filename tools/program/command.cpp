@@ -76,8 +76,8 @@ void add_options(CLI::App& command, const OptionTable& table) {
   });
 }
 
-void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& help) {
-  command.add_option("--seed", seed, help)
+CLI::Option* add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& help) {
+  return command.add_option("--seed", seed, help)
       ->capture_default_str()
       ->check(
           [](const std::string& text) {

@@ -27,7 +27,7 @@ void add_export(CLI::App& app);
 void add_json_flag(CLI::App& command, bool& json);
 
 /// Declares `--seed`.
-void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& help);
+CLI::Option* add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& help);
 
 /// Refuses a place that cannot be written to, before work is done for it. Errors: those of AtomicFile.
 void require_writable(const std::string& file);

@@ -110,7 +110,7 @@ void add_evaluate(CLI::App& app) {
       ->required();
   add_task_options(*command, request->task);  // by default the policy's own task
   command->add_option("--episodes", request->rollout.episodes, "Episodes to run")->capture_default_str();
-  add_seed_option(*command, request->rollout.seed, "Of the start states");
+  const CLI::Option* const seed = add_seed_option(*command, request->rollout.seed, "Of the start states");
   command->add_option("--seeds", request->seeds,
                       "Several seeds, each with --episodes of its own: how many, from --seed on (such as 5), or which "
                       "ones (such as\n1,2,7). What they give is shown together and for each");
