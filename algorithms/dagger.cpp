@@ -358,7 +358,10 @@ SafetensorsFile Dagger::save() {
 }
 
 void Dagger::load(const SafetensorsFile* state, std::vector<Demonstrations> labelled, Demonstrations unfinished) {
-  unfinished_ = std::move(unfinished);
+  const TaskDescription& d = task_->description();
+  const bool fits = unfinished.observation_size == d.observation_size && unfinished.discrete == d.discrete &&
+                    (d.discrete || unfinished.action_size == d.action_size);
+  if (fits) unfinished_ = std::move(unfinished);
   const bool had_initial = labelled.front().rows() > 0;
   if (state != nullptr) {
     load_counters(*state);

@@ -130,8 +130,8 @@ class Dagger {
   /// has ended, with what was labelled as the observer had it: an entry an iteration, first the initial demonstrations
   /// (without rows if there were none). One entry more than the state knows of is the data of the iteration that comes,
   /// for which the expert is not asked again. unfinished: what is there of the first iteration that has no entry, or
-  /// nothing; see Expert::by_observation. From there the bits go on as if nothing had been. Errors: input_error for
-  /// data other than the state's.
+  /// nothing, see Expert::by_observation; left aside where it is not the task's. From there the bits go on as if
+  /// nothing had been. Errors: input_error for data other than the state's.
   SafetensorsFile save();
   void load(const SafetensorsFile* state, std::vector<Demonstrations> labelled, Demonstrations unfinished = {});
 

@@ -126,12 +126,14 @@ TEST_F(DaggerProgram, AKillLosesNoMoreThanTheLastAnswersOfACommand) {
       "--checkpoint-seconds",
       "0.05"};
   std::string partial;
+  int delay = 200;
   for (int attempt = 0; partial.empty(); ++attempt) {  // until a kill has come between the first copy and the end
     std::filesystem::remove_all(path("run"));
     for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) std::filesystem::remove(entry.path());
-    ASSERT_LT(attempt, 40);
-    const ProgramResult result = dagger(options, "run", 300 + 100 * (attempt % 8));
+    ASSERT_LT(attempt, 200);
+    const ProgramResult result = dagger(options, "run", delay);
     ASSERT_TRUE(result.exit_code == 0 || result.exit_code == 128 + 9) << result.errors;
+    delay = result.exit_code == 0 ? 200 : delay + 100;
     const std::string file = path("run/data/iteration_001.partial.npz");
     if (std::filesystem::exists(file)) partial = file;
   }
