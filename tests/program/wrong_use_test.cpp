@@ -42,6 +42,8 @@ TEST_F(WrongUse, VerbsAndOptionsAreNamedWithTheirHelp) {
   expect_refused({"record", "--task", "pendulum", "--episode", "3", "--out", path("x.npz")},
                  AllOf(HasSubstr("mynah record: there is no option --episode\n"),
                        HasSubstr("did you mean --episodes? see `mynah record --help`")));
+  expect_refused({"record", "--task", "pendulum", "--ou", path("x.npz")},
+                 AllOf(HasSubstr("there is no option --ou\n"), HasSubstr("did you mean --out?")));
   expect_refused({"devices", "all"}, HasSubstr("mynah devices: 'all' is not expected"));
   expect_refused({"record", "--task", "pendulum", "--task", "cartpole", "--out", path("x.npz")},
                  AllOf(HasSubstr("--task: is given 2 times"), HasSubstr("give it once")));

@@ -98,13 +98,16 @@ mynah::Error wrong_use(const CLI::App& program, const CLI::ParseError& error) {
   }
   if (const auto refused = no_value(*verb.app, text, help)) return *refused;
   const std::string place = verb.app == &program ? "command line" : verb.name;
+  // An option that is missing may be there, misspelt.
+  const bool missing = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+  const bool extra = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
   const std::vector<std::string> unknown = program.remaining(true);
-  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError) || unknown.empty()) {
-    return mynah::input_error(place, text, help);
-  }
   const auto option =
       std::find_if(unknown.begin(), unknown.end(), [](const auto& one) { return one.starts_with('-'); });
-  if (option == unknown.end()) return mynah::input_error(place, "'" + unknown.front() + "' is not expected", help);
+  if (option == unknown.end() || !(missing || extra)) {
+    const std::string problem = extra && !unknown.empty() ? "'" + unknown.front() + "' is not expected" : text;
+    return mynah::input_error(place, problem, help);
+  }
   const std::string nearest = nearest_option(*verb.app, *option);
   return mynah::input_error(place, "there is no option " + *option,
                             (nearest.empty() ? "" : "did you mean " + nearest + "? ") + help);
