@@ -103,7 +103,8 @@ void append_trace(const EpisodeRunner& runner, const Task& task, Index first, bo
 
 void RolloutOptions::validate() const {
   if (episodes < 1) throw input_error("--episodes", "it is " + std::to_string(episodes), "ask for 1 or more");
-  if (batch_size < 1) throw input_error("RolloutOptions::batch_size", "it is " + std::to_string(batch_size), "ask for 1 or more");
+  if (batch_size < 1)
+    throw input_error("RolloutOptions::batch_size", "it is " + std::to_string(batch_size), "ask for 1 or more");
   // Random numbers take an episode's number as a word.
   constexpr Index limit = std::numeric_limits<std::int32_t>::max();
   if (first_episode < 0 || first_episode > limit || episodes > limit - first_episode) {
