@@ -42,10 +42,18 @@ TEST_F(WrongUse, VerbsAndOptionsAreNamedWithTheirHelp) {
   expect_refused({"record", "--task", "pendulum", "--episode", "3", "--out", path("x.npz")},
                  AllOf(HasSubstr("mynah record: there is no option --episode\n"),
                        HasSubstr("did you mean --episodes? see `mynah record --help`")));
+  expect_refused({"record", "--task", "pendulum", "--ou", path("x.npz")},
+                 AllOf(HasSubstr("there is no option --ou\n"), HasSubstr("did you mean --out?")));
   expect_refused({"devices", "all"}, HasSubstr("mynah devices: 'all' is not expected"));
   expect_refused({"record", "--task", "pendulum", "--task", "cartpole", "--out", path("x.npz")},
                  AllOf(HasSubstr("--task: is given 2 times"), HasSubstr("give it once")));
   expect_refused({"record", "--task", "pendulum", "--out"}, HasSubstr("--out"));
+  for (const char* option : {"--episodes", "--seed", "--max-steps"}) {
+    expect_refused({"record", "--task", "pendulum", option, "1e3", "--out", path("x.npz")},
+                   AllOf(HasSubstr(option + std::string(" 1e3: is no value for it")), HasSubstr("a whole number")));
+  }
+  expect_refused({"record", "--task", "pendulum", "--noise", "much", "--out", path("x.npz")},
+                 AllOf(HasSubstr("--noise much"), HasSubstr("give a number")));
   EXPECT_FALSE(exists("x.npz"));
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -73,6 +74,19 @@ std::string nearest_option(const CLI::App& verb, const std::string& given) {
   return mynah::nearest_name(given.substr(0, given.find('=')), known);
 }
 
+/// "Could not convert: --episodes = many", as CLI11 has it. Nothing for another text.
+std::optional<mynah::Error> no_value(const CLI::App& verb, const std::string& text, const std::string& help) {
+  constexpr std::string_view start = "Could not convert: ";
+  const std::size_t equals = text.find(" = ");
+  if (!text.starts_with(start) || equals == std::string::npos) return std::nullopt;
+  const std::string name = text.substr(start.size(), equals - start.size()), value = text.substr(equals + 3);
+  const CLI::Option* const option = verb.get_option_no_throw(name);
+  const std::string type = option == nullptr ? "" : option->get_type_name();
+  const bool whole = type.starts_with("INT") || type.starts_with("UINT");
+  const std::string remedy = whole ? "give a whole number; " : type.starts_with("FLOAT") ? "give a number; " : "";
+  return mynah::input_error(fmt::format("{} {}", name, value), "is no value for it", remedy + help);
+}
+
 /// What is wrong with a command line, in the words of this program where CLI11's say too little.
 mynah::Error wrong_use(const CLI::App& program, const CLI::ParseError& error) {
   const CalledVerb verb(program);
@@ -82,14 +96,18 @@ mynah::Error wrong_use(const CLI::App& program, const CLI::ParseError& error) {
     return mynah::input_error(text.substr(0, at), "is given " + text.substr(at + given_often.size()) + " times",
                               "give it once; " + help);
   }
+  if (const auto refused = no_value(*verb.app, text, help)) return *refused;
   const std::string place = verb.app == &program ? "command line" : verb.name;
+  // An option that is missing may be there, misspelt.
+  const bool missing = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+  const bool extra = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
   const std::vector<std::string> unknown = program.remaining(true);
-  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError) || unknown.empty()) {
-    return mynah::input_error(place, text, help);
-  }
   const auto option =
       std::find_if(unknown.begin(), unknown.end(), [](const auto& one) { return one.starts_with('-'); });
-  if (option == unknown.end()) return mynah::input_error(place, "'" + unknown.front() + "' is not expected", help);
+  if (option == unknown.end() || !(missing || extra)) {
+    const std::string problem = extra && !unknown.empty() ? "'" + unknown.front() + "' is not expected" : text;
+    return mynah::input_error(place, problem, help);
+  }
   const std::string nearest = nearest_option(*verb.app, *option);
   return mynah::input_error(place, "there is no option " + *option,
                             (nearest.empty() ? "" : "did you mean " + nearest + "? ") + help);
