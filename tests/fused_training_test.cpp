@@ -46,7 +46,7 @@ struct Wanted {
   LossOptions loss = {};
   Make optimizer = maker<Adam>({});
   Index batch = 32;
-  Index rows = 150;
+  Index rows = 70;  ///< Three steps, the last one with a rest.
   std::vector<std::string> frozen = {};
   bool dropout = false, layer_norm = false, shared = false;
   kernels::Precision precision = kernels::Precision::float32;
@@ -137,7 +137,7 @@ Adam::Options decoupled() {
   options.learning_rate = 3e-3;
   options.constants.weight_decay = 0.02;
   options.constants.decoupled = true;
-  options.common.schedule = {Schedule::cosine, 6, 20, 0.1};
+  options.common.schedule = {Schedule::cosine, 3, 12, 0.1};
   return options;
 }
 
@@ -187,7 +187,7 @@ std::vector<Case> cases() {
   return {
       {"small", {}, {with_loss, steps}},
       {"one layer", {.hidden = {}}, {with_loss, steps}},
-      {"no rest", {.hidden = {40}, .activation = Activation::relu, .batch = 30}, {with_loss, steps}},
+      {"no rest", {.hidden = {40}, .activation = Activation::relu, .batch = 30, .rows = 60}, {with_loss, steps}},
       {"batch of 1", {.hidden = {6}, .batch = 1, .rows = 9}, {with_loss, steps}},
       {"l1", {.loss = Loss::l1}, {with_loss, steps}},
       {"huber, AdamW, schedule", {.loss = huber(), .optimizer = maker<Adam>(decoupled())}, {with_loss, steps}},
@@ -297,7 +297,7 @@ TEST_P(FusedTraining, GivesTheSameBitsUnderEveryThreadSchedule) {
 }
 
 TEST_P(FusedTraining, SeveralStepsARecordingGiveTheBitsOfSingleOnes) {
-  const Wanted wanted{.batch = 10};  // 15 steps
+  const Wanted wanted{.batch = 10, .rows = 150};  // 15 steps
   Training several(device_, wanted, true), single(device_, wanted, true, 1);
   for (Index epoch = 0; epoch < 4; ++epoch) {
     EXPECT_EQ(several.plan->run_epoch(several.stream, epoch), single.plan->run_epoch(single.stream, epoch));

@@ -101,7 +101,7 @@ std::vector<float> network_outputs(Policy& policy, std::vector<float> input) {
 class Sessions : public EveryDevice {};
 
 TEST_P(Sessions, OfASavedPolicyAreTheSame) {
-  const auto seen = observations(9);
+  const auto seen = observations(5);
   for (const PolicyMemory& memory : memories()) {
     Policy policy = make(memory, false, device_);
     Policy loaded = Policy::from_file(parse_safetensors(serialize_safetensors(policy.to_file()), "policy"), device_);
@@ -113,7 +113,7 @@ TEST_P(Sessions, OfASavedPolicyAreTheSame) {
 }
 
 TEST_P(Sessions, BeginAnew) {
-  const auto seen = observations(9);
+  const auto seen = observations(6);
   for (const PolicyMemory& memory : memories()) {
     Policy policy = make(memory, true, device_);
     PolicySession session(policy), other(policy);
@@ -121,13 +121,13 @@ TEST_P(Sessions, BeginAnew) {
     const auto choose = [&](PolicySession& one, std::size_t t) {
       return one.choose(std::span(seen).subspan(3 * t, 3));
     };
-    for (std::size_t t = 0; t < 9; ++t) {
+    for (std::size_t t = 0; t < 6; ++t) {
       first.push_back(choose(session, t));
       alone.push_back(choose(other, t));  // in turns with another
     }
-    EXPECT_EQ(session.steps(), 9);
+    EXPECT_EQ(session.steps(), 6);
     session.begin_episode();
-    for (std::size_t t = 0; t < 9; ++t) second.push_back(choose(session, t));
+    for (std::size_t t = 0; t < 6; ++t) second.push_back(choose(session, t));
     EXPECT_EQ(second, first);
     EXPECT_EQ(alone, first);
   }

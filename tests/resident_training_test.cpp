@@ -161,12 +161,12 @@ TEST_P(ResidentTraining, IsLikeStepsOneByOneFor500Steps) {
 }
 
 TEST_P(ResidentTraining, HasAsManyStepsLikeThoseOneByOne) {
-  expect_same_curve({.hidden = {40}, .activation = Activation::relu, .batch = 30}, 20);
-  expect_same_curve({.hidden = {}}, 20);
+  expect_same_curve({.hidden = {40}, .activation = Activation::relu, .batch = 30}, 12);
+  expect_same_curve({.hidden = {}}, 12);
 }
 
 TEST_P(ResidentTraining, ForClasses) {
-  expect_same_curve({.activation = Activation::silu, .loss = Loss::softmax_cross_entropy}, 20);
+  expect_same_curve({.activation = Activation::silu, .loss = Loss::softmax_cross_entropy}, 12);
 }
 
 TEST_P(ResidentTraining, WithDecoupledDecayAndASchedule) {
@@ -174,8 +174,8 @@ TEST_P(ResidentTraining, WithDecoupledDecayAndASchedule) {
   options.learning_rate = 3e-3;
   options.constants.weight_decay = 0.02;
   options.constants.decoupled = true;
-  options.common.schedule = {kernels::Schedule::cosine, 20, 90, 0.1};
-  expect_same_curve({.loss = Loss::huber, .optimizer = maker<Adam>(options)}, 20);
+  options.common.schedule = {kernels::Schedule::cosine, 10, 50, 0.1};
+  expect_same_curve({.loss = Loss::huber, .optimizer = maker<Adam>(options)}, 12);
 }
 
 TEST_P(ResidentTraining, WithMomentum) {
@@ -183,7 +183,7 @@ TEST_P(ResidentTraining, WithMomentum) {
   options.learning_rate = 0.02;
   options.constants.momentum = 0.9;
   options.constants.nesterov = true;
-  expect_same_curve({.activation = Activation::gelu, .optimizer = maker<Sgd>(options)}, 20);
+  expect_same_curve({.activation = Activation::gelu, .optimizer = maker<Sgd>(options)}, 12);
 }
 
 TEST_P(ResidentTraining, InTheBlocksOfACluster) {
@@ -414,7 +414,7 @@ TEST_P(ResidentTraining, APopulationRefusesMembersOfAnotherStream) {
 Wanted small_member(int number) {
   return {.hidden = {4 + number % 3},
           .optimizer = optimizer_of_member(number),
-          .batch = 60,
+          .batch = 75,
           .dropout = number % 2 == 1,
           .seed = static_cast<std::uint64_t>(number)};
 }
