@@ -40,7 +40,7 @@ using DaggerWorldMaker = std::function<DaggerWorld(const DaggerSettings&)>;
 struct DaggerOutcome {
   Dagger::Result result;
   std::filesystem::path policy;
-  std::string task;            ///< With what was chosen of its rules.
+  std::string task;  ///< With what was chosen of its rules.
   std::string device;
   double seconds = 0.0;  ///< Of this call.
 };

@@ -13,6 +13,7 @@
 #include "kernels/error.h"
 #include "tests/docking.h"
 #include "tests/every_device.h"
+#include "tests/input_error_of.h"
 
 namespace mynah::tests {
 namespace {
@@ -245,28 +246,23 @@ TEST(CustomTask, DescriptionsThatDoNotFitThemselvesAreRefused) {
 }
 
 TEST(CustomTask, FunctionsThatAreNoneAreRefused) {
-  const auto error_of = [](const std::function<void()>& call) -> std::string {
-    try {
-      call();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.cause(), Error::Cause::input);
-      return error.what();
-    }
-    return "no error";
-  };
   Stream stream{DeviceId{}};
-  EXPECT_THAT(error_of([] { CustomTask(describe_docking(), nullptr); }), HasSubstr("no function that makes"));
+  EXPECT_THAT(tests::input_error_of([] { CustomTask(describe_docking(), nullptr); }),
+              HasSubstr("no function that makes"));
   const CustomTask none(describe_docking(), [] { return std::unique_ptr<Environment>(); });
-  EXPECT_THAT(error_of([&] { VectorTask(stream, none, {.copies = 2}); }), HasSubstr("no environment was made"));
+  EXPECT_THAT(tests::input_error_of([&] { VectorTask(stream, none, {.copies = 2}); }),
+              HasSubstr("no environment was made"));
   const CustomTask broken(describe_docking(),
                           []() -> std::unique_ptr<Environment> { throw std::runtime_error("no licence"); });
-  EXPECT_THAT(error_of([&] { VectorTask(stream, broken, {.copies = 2}); }), HasSubstr("failed: no licence"));
+  EXPECT_THAT(tests::input_error_of([&] { VectorTask(stream, broken, {.copies = 2}); }),
+              HasSubstr("failed: no licence"));
   const CustomTask docking = docking_task();
-  EXPECT_THAT(error_of([&] { FunctionActor(docking, FunctionActor::Continuous()); }), HasSubstr("no function"));
+  EXPECT_THAT(tests::input_error_of([&] { FunctionActor(docking, FunctionActor::Continuous()); }),
+              HasSubstr("no function"));
   const auto cartpole = make_task("cartpole");
   for (const std::int32_t wrong : {-1, 2}) {
     FunctionActor actor(*cartpole, [wrong](std::span<const float>) { return wrong; });
-    EXPECT_THAT(error_of([&] { collect(stream, *cartpole, actor, episodes_of(1, 1)); }),
+    EXPECT_THAT(tests::input_error_of([&] { collect(stream, *cartpole, actor, episodes_of(1, 1)); }),
                 HasSubstr("gave class " + std::to_string(wrong) + ", and there are 0 to 1"));
   }
 }

@@ -9,6 +9,7 @@
 #include "algorithms/tasks/mujoco/robot.h"
 #include "kernels/error.h"
 #include "temporary_folder.h"
+#include "tests/input_error_of.h"
 
 namespace mynah {
 namespace {
@@ -54,16 +55,6 @@ class FindModel : public testing::Test {
     fs::create_directories(file.parent_path());
     std::ofstream(file) << text;
     return file;
-  }
-
-  static std::string message_of(const std::function<void()>& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.cause(), Error::Cause::input);
-      return error.what();
-    }
-    return "no error";
   }
 
   /// Hopper's rules with a model that no Gymnasium has.
@@ -121,7 +112,7 @@ TEST_F(FindModel, AMissingModelSaysWhereWasLookedAndWhatToDo) {
   if (!has_mujoco()) GTEST_SKIP() << "skipped: this build has no MuJoCo (libmujoco-dev)";
   fs::create_directories(folder_ / "venv/lib/python3.11/site-packages");
   environment_.set("VIRTUAL_ENV", (folder_ / "venv").string());
-  const std::string message = message_of([] { make_robot_task(robot()); });
+  const std::string message = tests::input_error_of([] { make_robot_task(robot()); });
   EXPECT_THAT(message, HasSubstr("task 'Hopper-v2'"));
   EXPECT_THAT(message, HasSubstr("gymnasium/envs/mujoco/assets/mynah_test_robot.xml"));
   EXPECT_THAT(message, HasSubstr((folder_ / "venv/lib/python3.11/site-packages").string()));
@@ -140,14 +131,15 @@ TEST_F(FindModel, AModelThatIsFoundIsTaken) {
   EXPECT_EQ(task->description().observation_size, 17);
   // A broken one is not passed over.
   install(folder_ / "path", "walker2d.xml", "<mujoco><worldbody>");
-  EXPECT_THAT(message_of([] { make_task("walker2d"); }),
+  EXPECT_THAT(tests::input_error_of([] { make_task("walker2d"); }),
               testing::AllOf(HasSubstr(file.string()), HasSubstr("MuJoCo cannot read this model")));
   // --model goes before what is installed.
   const std::string given = std::string(MYNAH_SOURCE_DIR) + "/tests/data/walker.xml";
   EXPECT_EQ(make_task("walker2d", {.model = given})->description().model, given);
-  EXPECT_THAT(message_of([] { make_task("walker2d", {.model = "none.xml"}); }),
+  EXPECT_THAT(tests::input_error_of([] { make_task("walker2d", {.model = "none.xml"}); }),
               HasSubstr("none.xml: there is no such file"));
-  EXPECT_THAT(message_of([&] { make_task("walker2d", {.model = folder_.path().string()}); }), HasSubstr("is no file"));
+  EXPECT_THAT(tests::input_error_of([&] { make_task("walker2d", {.model = folder_.path().string()}); }),
+              HasSubstr("is no file"));
 }
 
 }  // namespace

@@ -16,22 +16,13 @@
 #include "episode_rows.h"
 #include "kernels/error.h"
 #include "temporary_folder.h"
+#include "tests/input_error_of.h"
 
 namespace mynah {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.cause(), Error::Cause::input);
-    return error.what();
-  }
-  return "no error";
-}
 
 std::string data_file(const std::string& name) {
   return std::string(MYNAH_SOURCE_DIR) + "/tests/data/" + name;
@@ -48,10 +39,10 @@ std::string message_after(const std::function<void(double* state)>& change) {
   step();
   step();
   change(rows.states.data());
-  std::string message = message_of(step);
+  std::string message = tests::input_error_of(step);
   // The task is none the worse for it.
   task->reset(stream, 0, 4, rows.batch);
-  EXPECT_EQ(message_of(step), "no error");
+  EXPECT_EQ(tests::input_error_of(step), "no error");
   return message;
 }
 
@@ -86,17 +77,17 @@ std::string message_of_fallen(const std::string& model, int threads) {
   std::vector<float> actions(24, 0.0f);
   const auto step = [&] { task->step(stream, {{actions.data(), 4, 6}, {}}, rows.batch); };
   task->reset(stream, 0, 20, rows.batch);
-  EXPECT_EQ(message_of(step), "no error") << "as long as all stand";
+  EXPECT_EQ(tests::input_error_of(step), "no error") << "as long as all stand";
   const std::vector<double> stood = rows.states.download(stream);
   rows.batch.states.row(2).data[3] = rows.batch.states.row(3).data[3] = 0.05;
-  std::string message = message_of(step);
+  std::string message = tests::input_error_of(step);
   const std::vector<double> fell = rows.states.download(stream);
   EXPECT_NE(fell[3], stood[3]) << "the row before went on";
   // What failed leaves nothing behind, where the rows go on as well as where they begin anew.
   std::copy(stood.begin(), stood.end(), rows.states.data());
-  EXPECT_EQ(message_of(step), "no error");
+  EXPECT_EQ(tests::input_error_of(step), "no error");
   task->reset(stream, 0, 20, rows.batch);
-  EXPECT_EQ(message_of(step), "no error");
+  EXPECT_EQ(tests::input_error_of(step), "no error");
   EXPECT_EQ(rows.states.download(stream), stood);
   return message;
 }
@@ -132,7 +123,7 @@ TEST(RobotFailure, WhatWasRecordedBeforeIsKept) {
   options.episodes = 2;
   options.batch_size = 1;
   Demonstrations partial;
-  EXPECT_THAT(message_of([&] { collect(stream, *task, actor, options, &partial); }),
+  EXPECT_THAT(tests::input_error_of([&] { collect(stream, *task, actor, options, &partial); }),
               HasSubstr("task 'Swing-v0', episode 0, step 30: action[0] is nan"));
   EXPECT_EQ(partial.rows(), 29);
   EXPECT_EQ(partial.episodes(), 1);
@@ -152,11 +143,11 @@ TEST(RobotFailure, TooLittleMemoryIsAnError) {
   EpisodeRows rows(stream, task->description(), 1);
   mju_user_malloc = allocate_or_not;
   memory_is_short = true;
-  const std::string message = message_of([&] { task->reset(stream, 0, 0, rows.batch); });
+  const std::string message = tests::input_error_of([&] { task->reset(stream, 0, 0, rows.batch); });
   memory_is_short = false;
   EXPECT_THAT(message,
               AllOf(HasSubstr("swing.xml: MuJoCo cannot make a simulation of this model"), HasSubstr("memory")));
-  EXPECT_EQ(message_of([&] { task->reset(stream, 0, 0, rows.batch); }), "no error");
+  EXPECT_EQ(tests::input_error_of([&] { task->reset(stream, 0, 0, rows.batch); }), "no error");
   mju_user_malloc = nullptr;
 }
 

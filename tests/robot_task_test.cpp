@@ -14,6 +14,7 @@
 #include "shared_data.h"
 #include "temporary_folder.h"
 #include "tests/every_device.h"
+#include "tests/input_error_of.h"
 
 namespace mynah {
 namespace {
@@ -22,16 +23,6 @@ using testing::HasSubstr;
 
 #define MYNAH_MUJOCO_OR_SKIP() \
   if (!has_mujoco()) GTEST_SKIP() << "skipped: this build has no MuJoCo (libmujoco-dev)"
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.cause(), Error::Cause::input);
-    return error.what();
-  }
-  return "no error";
-}
 
 std::string swing_toml() {
   return std::string(MYNAH_SOURCE_DIR) + "/tests/data/swing.toml";
@@ -152,7 +143,9 @@ TEST_P(RobotTask, ActionsThatAreNoNumbersAreRefusedWithTheirPlace) {
   task->reset(stream, 0, 7, rows.batch);
   const std::vector<float> values{0.0f, std::numeric_limits<float>::quiet_NaN()};
   const Buffer<float> actions(stream, std::span<const float>(values));
-  const std::string message = message_of([&] { task->step(stream, {{actions.data(), 2, 1}, {}}, rows.batch); });
+  const std::string message = tests::input_error_of([&] {
+    task->step(stream, {{actions.data(), 2, 1}, {}}, rows.batch);
+  });
   EXPECT_THAT(message, HasSubstr("episode 8, step 1"));
   EXPECT_THAT(message, HasSubstr("action[0] is nan"));
 }
@@ -282,7 +275,7 @@ TEST(RobotDescribedByAFile, ActionsMayBeMappedToEachActuatorsRange) {
     </worldbody><actuator><motor joint="a" ctrllimited="true" ctrlrange="0 4"/>
     <motor joint="b" ctrllimited="true" ctrlrange="-2 2"/></actuator></mujoco>)";
   const std::string toml = "name = \"Sliders-v0\"\n[[observe]]\nwhat = \"velocities\"\n[reward]\ncontrol_cost = 0.1\n";
-  EXPECT_THAT(message_of([&] { make_robot_task(parse_robot(toml, "sliders.toml"), {.model = model}); }),
+  EXPECT_THAT(tests::input_error_of([&] { make_robot_task(parse_robot(toml, "sliders.toml"), {.model = model}); }),
               testing::AllOf(HasSubstr("'a' [0, 4], 'b' [-2, 2]"), HasSubstr("unit_actions = true")));
   const auto task = make_robot_task(parse_robot("unit_actions = true\n" + toml, "sliders.toml"), {.model = model});
   EXPECT_EQ(task->description().action_low, -1.0f);
@@ -332,13 +325,15 @@ TEST(RobotDescribedByAFile, HasANameOfItsOwn) {
   const TemporaryFolder folder;
   for (const char* name : {"Hopper-v2", "walker2d", "CartPole-v1"}) {
     std::ofstream(folder / "robot.toml") << "name = \"" << name << "\"\n[[observe]]\nwhat = \"positions\"\n";
-    EXPECT_THAT(message_of([&] { make_task((folder / "robot.toml").string()); }),
+    EXPECT_THAT(tests::input_error_of([&] { make_task((folder / "robot.toml").string()); }),
                 testing::AllOf(HasSubstr("robot.toml"), HasSubstr(name), HasSubstr("choose another name")));
   }
 }
 
 TEST(RobotDescribedByAFile, ErrorsNameLineKeyAndWhatIsAllowed) {
-  const auto error_of = [](const std::string& text) { return message_of([&] { parse_robot(text, "robot.toml"); }); };
+  const auto error_of = [](const std::string& text) {
+    return tests::input_error_of([&] { parse_robot(text, "robot.toml"); });
+  };
   const std::string good = "name = \"R-v0\"\n[[observe]]\nwhat = \"positions\"\n";
   EXPECT_EQ(error_of(good), "no error");
   EXPECT_THAT(error_of("name = "), HasSubstr("robot.toml:1"));
@@ -364,15 +359,16 @@ TEST(RobotModel, MissingBrokenAndUnfittingOnesAreRefused) {
   const auto error_of = [&](const std::string& text) {
     const std::string file = (folder / "robot.xml").string();
     std::ofstream(file) << text;
-    return message_of([&] { make_task("hopper", {.model = file}); });
+    return tests::input_error_of([&] { make_task("hopper", {.model = file}); });
   };
-  EXPECT_THAT(message_of([&] { make_task("hopper", {.model = (folder / "none.xml").string()}); }),
+  EXPECT_THAT(tests::input_error_of([&] { make_task("hopper", {.model = (folder / "none.xml").string()}); }),
               HasSubstr("no such file"));
   EXPECT_THAT(error_of("<mujoco><worldbody>"), HasSubstr("MuJoCo cannot read this model"));
   EXPECT_THAT(error_of("<mujoco><worldbody><body><joint type='wheel'/></body></worldbody></mujoco>"),
               HasSubstr("robot.xml"));
   EXPECT_THAT(error_of("<mujoco/>"), HasSubstr("Hopper-v2, observe 1"));
-  EXPECT_THAT(message_of([] { make_task("cartpole", {.model = "robot.xml"}); }), HasSubstr("leave --model out"));
+  EXPECT_THAT(tests::input_error_of([] { make_task("cartpole", {.model = "robot.xml"}); }),
+              HasSubstr("leave --model out"));
 }
 
 TEST(RobotModel, APolicyOfAnotherSizeIsRefused) {
@@ -382,13 +378,13 @@ TEST(RobotModel, APolicyOfAnotherSizeIsRefused) {
   description.mlp.inputs = 5;
   description.mlp.outputs = 2;
   Policy policy(DeviceId{}, description, 0);
-  EXPECT_THAT(message_of([&] { PolicyActor actor(policy, *task); }),
+  EXPECT_THAT(tests::input_error_of([&] { PolicyActor actor(policy, *task); }),
               HasSubstr("the policy 5 observation values and 2"));
 }
 
 TEST(RobotModel, ABuildWithoutMujocoSaysWhatToInstall) {
   if (has_mujoco()) GTEST_SKIP() << "skipped: this build has MuJoCo";
-  EXPECT_THAT(message_of([] { make_task("hopper"); }), HasSubstr("libmujoco-dev"));
+  EXPECT_THAT(tests::input_error_of([] { make_task("hopper"); }), HasSubstr("libmujoco-dev"));
 }
 
 }  // namespace
