@@ -198,6 +198,11 @@ TEST_P(ResidentTraining, InTheBlocksOfACluster) {
   expect_same_curve(wanted, 20);
 }
 
+TEST_P(ResidentTraining, InTheBlocksOfAClusterIsLikeStepsOneByOneFor500Steps) {
+  if (!has_clusters()) GTEST_SKIP() << "the device has no clusters";
+  expect_same_curve({.hidden = {wide, narrow}}, 100);  // of 5 steps
+}
+
 TEST_P(ResidentTraining, StepsOneAtATimeGiveTheSameBits) {
   Training whole(device_, {}, Path::resident), single(device_, {}, Path::resident);
   for (Index epoch = 0; epoch < 3; ++epoch) {
