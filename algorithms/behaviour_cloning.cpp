@@ -114,7 +114,7 @@ BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstration
     : discrete(demonstrations.discrete) {
   const Index action_size = size_of_actions(demonstrations, options.mirror, classes);
   training = training_data(stream, demonstrations, training_rows, options.mirror, options.memory, action_size);
-  validation = Data::validation_rows(stream, demonstrations, validation_rows, options, classes);
+  validation = resident(stream, demonstrations, validation_rows, options.memory, action_size);
   if (training.empty()) {
     throw input_error(demonstrations.source, "has no rows to train on", "give more demonstrations");
   }
@@ -132,13 +132,6 @@ BehaviourCloning::Data::Data(Stream& stream, const Demonstrations& demonstration
   if (discrete) return;
   if (options.normalize_actions || options.head.is_distribution()) action_moments = rows.value_moments(stream);
   if (options.normalize_actions) training.standardize_values(stream, *action_moments);
-}
-
-ResidentData BehaviourCloning::Data::validation_rows(Stream& stream, const Demonstrations& demonstrations,
-                                                     std::span<const std::int32_t> rows,
-                                                     const BehaviourCloningOptions& options, Index classes) {
-  return resident(stream, demonstrations, rows, options.memory,
-                  size_of_actions(demonstrations, options.mirror, classes));
 }
 
 BehaviourCloning::BehaviourCloning(DeviceId device, const Demonstrations& demonstrations,

@@ -82,11 +82,6 @@ class BehaviourCloning {
     Data(Stream& stream, const Demonstrations& demonstrations, std::span<const std::int32_t> training_rows,
          std::span<const std::int32_t> validation_rows, const BehaviourCloningOptions& options, Index classes = 0);
 
-    /// Other rows to validate with.
-    static ResidentData validation_rows(Stream& stream, const Demonstrations& demonstrations,
-                                        std::span<const std::int32_t> rows, const BehaviourCloningOptions& options,
-                                        Index classes = 0);
-
     bool discrete = false;
     ResidentData training;  ///< With normalize_actions its targets are standardised; mirrored rows stand behind.
     ResidentData validation;

@@ -60,6 +60,16 @@ BehaviourCloningOptions small_network() {
   return options;
 }
 
+/// A GRU behind the observation, in place of other memories.
+void make_recurrent(BehaviourCloningOptions& options) {
+  options.hidden = {64};
+  options.memory = {};
+  options.memory.recurrent = 24;
+  options.memory.sequence_length = 64;
+  options.batch_size = 8;
+  options.learning_rate = 1e-2;
+}
+
 TEST(LearningWithMemory, HiddenVelocityNeedsAHistoryOrARecurrentState) {
   const HiddenVelocityTask task;
   const Demonstrations demonstrations = HiddenVelocityTask::demonstrations(100, 7);
@@ -71,13 +81,7 @@ TEST(LearningWithMemory, HiddenVelocityNeedsAHistoryOrARecurrentState) {
   const auto history = returns_of_clones(task, demonstrations, options, "history");
   options.memory.actions = true;
   const auto actions = returns_of_clones(task, demonstrations, options, "history_with_actions");
-  options.memory = {};
-  options.hidden = {64};
-  options.memory.recurrent = 24;
-  options.memory.sequence_length = 64;
-  options.batch_size = 8;
-  options.learning_rate = 1e-2;
-  options.epochs = 25;
+  make_recurrent(options);
   const auto recurrent = returns_of_clones(task, demonstrations, options, "recurrent");
   EXPECT_LT(most(neither), -1200.0);
   EXPECT_GT(least(history), -300.0);
@@ -138,12 +142,7 @@ TEST(LearningWithMemory, DaggerAsksForPoliciesThatRemember) {
   const double history = return_of_dagger(task, options, "history");
   options.memory.chunk = 2;
   const double chunks = return_of_dagger(task, options, "history_and_chunks");
-  options.memory = {};
-  options.hidden = {64};
-  options.memory.recurrent = 24;
-  options.memory.sequence_length = 64;
-  options.batch_size = 8;
-  options.learning_rate = 1e-2;
+  make_recurrent(options);
   const double recurrent = return_of_dagger(task, options, "recurrent");
   EXPECT_LT(neither, -1200.0);
   EXPECT_GT(history, -400.0);
